@@ -1,0 +1,1 @@
+"""Temper: blueprints, proved before they run."""
