@@ -48,9 +48,9 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`field := value`, or `field[key] := value`. Updates of one `set` are simultaneous."""
+    """`name := value`, or `name[key] := value`, of a field. Updates of one `set` are simultaneous."""
 
-    field: str
+    name: str
     key: Expression | None
     value: Expression
     span: Span | None = field(default=None, compare=False, repr=False)

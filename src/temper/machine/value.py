@@ -152,7 +152,7 @@ class FrozenMap(dict[Any, Any]):
 
     __slots__ = ("_hash",)
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:
         try:
             return self._hash
         except AttributeError:
@@ -214,7 +214,7 @@ def has_initial(type_: Type) -> bool:
     return not isinstance(type_, PrincipalType | RefType | DurationType | TimeType | JsonType)
 
 
-def contains(type_: Type, value: object) -> bool:  # noqa: PLR0911 (one line a type)
+def contains(type_: Type, value: object) -> bool:
     """Whether `value` is a value of this type, within its range and size.
 
     >>> contains(IntType(0, 100), 101), contains(IntType(0, 1), True), contains(OptionType(STR), None)
@@ -294,7 +294,7 @@ class NotAValueError(ValueError):
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def to_json(type_: Type, value: Value) -> Any:  # noqa: ANN401, PLR0911 (JSON is any; one line a type)
+def to_json(type_: Type, value: Value) -> Any:
     """The value as JSON data: sets as sorted lists, durations as `10m`, times as ISO 8601 in UTC.
 
     >>> to_json(SetType(STR), frozenset({"b", "a"})), to_json(DURATION, 90000)
@@ -326,7 +326,7 @@ def to_json(type_: Type, value: Value) -> Any:  # noqa: ANN401, PLR0911 (JSON is
             return value
 
 
-def from_json(type_: Type, data: Any) -> Value:  # noqa: ANN401 (JSON is any)
+def from_json(type_: Type, data: Any) -> Value:
     """The value that JSON data stands for. Ranges and sizes are not looked at: that is `contains`.
 
     Raises `NotAValueError` if the data has the wrong shape.
@@ -363,7 +363,7 @@ def from_json(type_: Type, data: Any) -> Value:  # noqa: ANN401 (JSON is any)
             raise NotAValueError(f"expected {_article(str(type_))}, got {_show(data)}")
 
 
-def canonical_json(data: Any) -> str:  # noqa: ANN401 (JSON is any)
+def canonical_json(data: Any) -> str:
     """One text for equal data: keys sorted, no spaces, no escapes that are not needed.
 
     >>> canonical_json({"b": 1, "a": [True, None]})

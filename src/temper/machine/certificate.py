@@ -1,0 +1,42 @@
+"""What was decided about a table, and the stage that only a decided table reaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temper.machine.table import TransitionTable
+from temper.machine.verdict import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSummary:
+    """What the exhaustive search did: distinct states, transitions taken, seconds, and whether nothing was left out."""
+
+    states: int
+    transitions: int
+    seconds: float
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The findings about one table, with what they were found under."""
+
+    table: str
+    """The table's hash."""
+    findings: tuple[Finding, ...]
+    search: SearchSummary | None
+    scope: str
+    """The universe in words, as verdicts name it."""
+    accepted: tuple[tuple[str, str], ...]
+    """(property, reason) of each `unknown` or vacuous one that the author accepted."""
+    made_with: tuple[tuple[str, str], ...]
+    """(component, version) of everything that had a say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A table that may be loaded: nothing refuted, nothing open that was not accepted. Made by `verify.certify` alone."""
+
+    table: TransitionTable
+    certificate: Certificate
