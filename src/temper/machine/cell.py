@@ -145,7 +145,9 @@ REJECTIONS = {
     "denied": "no role or policy permits it, or a policy forbids it",
     "guard-false": "the guard `when` does not hold",
     "no-case": "none of the cases matches",
+    "same-key-twice": "two updates of one `set` write the same key of a map",
     "out-of-range": "a value would leave its declared range or size",
 }
 
-Outcome: TypeAlias = Applied | Rejected
+Answer: TypeAlias = Applied | Rejected
+"""What a step gives back. A rejection is an answer, too."""
