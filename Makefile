@@ -1,0 +1,36 @@
+# One command: `make` is what CI runs. It needs python3 (3.11 or later) and nothing else.
+PYTHON ?= python3
+PYTEST := .venv/bin/python -m pytest
+BOTH := -n 2 --dist loadfile
+
+.DEFAULT_GOAL := all
+.PHONY: all check test quick docs bless hunt bench up help
+
+all: check test               ## everything CI runs
+check: .venv/ready            ## format, lint, types, arrows between rooms
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
+test: .venv/ready             ## the whole test suite, executed documents included
+	$(PYTEST) $(BOTH)
+quick: .venv/ready            ## every test except those marked slow
+	$(PYTEST) $(BOTH) -m "not slow"
+docs: .venv/ready             ## run every example in README, docs/ and examples/, and every doctest
+	$(PYTEST) tests/docs tests/examples
+bless: .venv/ready            ## accept the new golden output, then read the diff
+	TEMPER_BLESS=1 $(PYTEST)
+	git --no-pager diff --stat
+hunt: .venv/ready             ## simulate fresh seeds until interrupted
+	.venv/bin/python -m support.hunt
+bench: .venv/ready            ## time the hot paths
+	.venv/bin/python -m benchmarks
+up: .venv/ready               ## certify examples/deploy and serve it on loopback
+	.venv/bin/temper up examples/deploy
+help:                         ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 8
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
