@@ -32,6 +32,8 @@ class Certificate:
     """(property, reason) of each `unknown` or vacuous one that the author accepted."""
     made_with: tuple[tuple[str, str], ...]
     """(component, version) of everything that had a say."""
+    notes: tuple[str, ...] = ()
+    """What a reader should know besides: each bound at which steps were cut, rows that never fired."""
 
 
 @dataclass(frozen=True, slots=True)
