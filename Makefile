@@ -21,8 +21,8 @@ docs: .venv/ready             ## run every example in README, docs/ and examples
 bless: .venv/ready            ## accept the new golden output, then read the diff
 	TEMPER_BLESS=1 $(PYTEST)
 	git --no-pager diff --stat
-hunt: .venv/ready             ## simulate fresh seeds until interrupted
-	.venv/bin/python -m support.hunt
+hunt: .venv/ready             ## try the laws with fresh seeds until one fails or you interrupt
+	while $(PYTEST) tests/laws --hypothesis-profile=hunt; do :; done
 bench: .venv/ready            ## time the hot paths
 	.venv/bin/python -m benchmarks
 up: .venv/ready               ## certify examples/deploy and serve it on loopback
