@@ -5,8 +5,7 @@ They are named tuples and not dataclasses because the engine and the search make
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
@@ -14,6 +13,9 @@ from temper.machine.value import Value
 
 Args: TypeAlias = tuple[tuple[str, Value], ...]
 """Arguments of a delivery as (name, value) pairs, in the order of the parameters."""
+
+Facts: TypeAlias = tuple[tuple[str, str], ...]
+"""What an answer rests on, as (name, text) pairs."""
 
 
 class Address(NamedTuple):
@@ -129,13 +131,54 @@ class Applied(NamedTuple):
     permitted_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Rejected:
-    """The call changed nothing. `code` is one of `REJECTIONS`; `facts` say why in this case."""
+    """The call changed nothing. `code` is one of `REJECTIONS`; `message` and `facts` say why in this case.
 
-    code: str
-    message: str
-    facts: tuple[tuple[str, str], ...] = ()
+    The search throws most rejections away, so what they say is worked out when it is first asked for.
+
+    >>> Rejected("wrong-state", "`d1` is live").message
+    '`d1` is live'
+    """
+
+    __slots__ = ("_because", "_told", "code")
+    __match_args__ = ("code", "message", "facts")
+
+    def __init__(
+        self, code: str, message: str = "", facts: Facts = (), *, because: Callable[[], tuple[str, Facts]] | None = None
+    ) -> None:
+        self.code = code
+        self._because = because
+        self._told: tuple[str, Facts] | None = (message, facts) if because is None else None
+
+    @property
+    def message(self) -> str:
+        """One sentence on why, complete by itself."""
+        return self._tell()[0]
+
+    @property
+    def facts(self) -> Facts:
+        """What it rests on, as (name, text): the state, the guard, the values the guard read."""
+        return self._tell()[1]
+
+    def _tell(self) -> tuple[str, Facts]:
+        if self._told is None:
+            assert self._because is not None, "a rejection is told or can be"
+            self._told = self._because()
+        return self._told
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rejected):
+            return NotImplemented
+        return self.code == other.code and self._tell() == other._tell()
+
+    def __hash__(self) -> int:
+        return hash((self.code, self._tell()))
+
+    def __repr__(self) -> str:
+        return f"Rejected({self.code!r}, {self.message!r}, {self.facts!r})"
+
+    def __reduce__(self) -> tuple[type[Rejected], tuple[str, str, Facts]]:
+        return Rejected, (self.code, self.message, self.facts)
 
 
 REJECTIONS = {

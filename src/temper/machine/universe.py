@@ -1,0 +1,419 @@
+"""The universe of a search: whose ids, principals and values it looks at, and where it stops.
+
+A universe bounds what *people* choose, silently: who calls, with what, and how many instances there are. Anything
+else that meets a bound is a `Cut`, which the verdict must own up to (semantics.md section 6).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, combinations, product
+
+from temper.machine.expression import Expression, Op, parts
+from temper.machine.table import (
+    NEW,
+    Action,
+    Effect,
+    Entity,
+    Scope,
+    Send,
+    Spawn,
+    TransitionTable,
+    Update,
+    templates,
+)
+from temper.machine.value import (
+    INT,
+    STR,
+    BoolType,
+    DurationType,
+    EnumType,
+    FrozenMap,
+    IntType,
+    JsonType,
+    MapType,
+    OptionType,
+    PrincipalType,
+    RefType,
+    SetType,
+    StrType,
+    TimeType,
+    Type,
+    Value,
+    finite_values,
+    initial,
+    show,
+)
+
+RANGE_WHOLE_MAX = 16
+"""A range with at most so many values is tried whole; of a longer one the ends and what it is compared with."""
+CHOICES_MAX = 64
+"""A set or map type with at most so many values is tried whole; of a larger one the small ones."""
+WORDS_MAX = 4
+"""How many texts people have at hand, unless more are compared with."""
+NAMES = ("ann", "bob", "cid")
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """What a search looks at. Made by `universe`; `str` says it in words, as verdicts name it."""
+
+    ids: tuple[tuple[str, tuple[str, ...]], ...]
+    """Entity and the ids its instances may have."""
+    principals: tuple[tuple[str, frozenset[str]], ...]
+    """Each principal with the roles it always has."""
+    values: tuple[tuple[Type, tuple[Value, ...]], ...]
+    """What people and outcomes may give, by type; types that are not here are listed whole."""
+    unbounded: tuple[int, int]
+    """Where an `int` without a range is cut."""
+    in_flight: int = 1
+    late: int = 4
+    world: bool = False
+    """Whether world entities, performs and late requests are part of the search (`world_matters`)."""
+
+    def ids_of(self, entity: str) -> tuple[str, ...]:
+        return next((ids for name, ids in self.ids if name == entity), ())
+
+    def values_of(self, type_: Type) -> tuple[Value, ...]:
+        """Every value of the type that somebody may give, in a fixed order."""
+        given = next((values for of, values in self.values if of == type_), None)
+        return self._listed(type_) if given is None else given
+
+    def _listed(self, type_: Type) -> tuple[Value, ...]:
+        match type_:
+            case PrincipalType():
+                return tuple(name for name, _ in self.principals)
+            case RefType(entity):
+                return self.ids_of(entity)
+            case OptionType(of):
+                return (None, *(value for value in self.values_of(of) if value is not None))
+            case SetType(of, size_max):
+                return _subsets(self.values_of(of), size_max)
+            case MapType(key, value):
+                return _maps(self.values_of(key), self.values_of(value), initial(value))
+            case TimeType():
+                return (0,)
+            case JsonType():
+                return ("null",)
+            case DurationType():
+                return (1_000,)
+            case StrType():
+                return ("a",)
+            case BoolType() | EnumType():
+                return finite_values(type_) or ()
+            case IntType(lo, hi):
+                return tuple(sorted({lo, hi}))
+
+    def __str__(self) -> str:
+        counts = (f"{len(ids)} {entity} ({', '.join(ids)})" for entity, ids in self.ids)
+        people = (f"{name} [{', '.join(sorted(roles))}]" for name, roles in self.principals)
+        given = (f"{of} among {', '.join(show(of, value) for value in values)}" for of, values in self.values)
+        lo, hi = self.unbounded
+        bounds = f"int within [{lo}, {hi}], {self.in_flight} in flight, {self.late} late"
+        world = "with the world" if self.world else "without the world"
+        return "; ".join((", ".join(counts), "principals " + ", ".join(people), *given, bounds, world))
+
+
+def universe(table: TransitionTable, scope: Scope | None = None) -> Universe:
+    """The universe that a scope asks for, the table's own unless another is given; defaults as blueprint.md section 6.
+
+    >>> from temper.machine.table import TransitionTable
+    >>> empty = TransitionTable("empty", ("chief",), (), (), (), (), ())
+    >>> str(universe(empty)).split("; ")[1]
+    'principals ann [chief], bob [chief], cid [chief]'
+    """
+    scope = table.scope if scope is None else scope
+    literals = tuple(_literals(table))
+    unbounded = scope.unbounded or _unbounded(literals)
+    return Universe(
+        ids=_ids(table, dict(scope.instances)),
+        principals=_principals(table, scope),
+        values=_values(table, scope, literals, unbounded),
+        unbounded=unbounded,
+        in_flight=scope.in_flight,
+        late=scope.late,
+        world=world_matters(table),
+    )
+
+
+def world_matters(table: TransitionTable) -> bool:
+    """Whether the outside must be searched: something reads it, or something may be refused there.
+
+    Where nobody reads the world and none of its actions can be rejected, a `surely` outcome can always come and a
+    range is never left, so that leaving the world out loses no run of the rest and adds none.
+    """
+    outside = {entity.name for entity in table.entities if entity.world}
+    reads = any(part.op is Op.READ and _refers(part, outside) for owner in table.properties for part in _of(owner))
+    lists = any(
+        part.op is Op.INSTANCES and part.name in outside for owner in table.properties for part in _of(owner)
+    )
+    told = any(outcome.told for effect in table.effects for outcome in effect.outcomes)
+    ranged = any(entity in outside for prop in table.properties for _, entity in prop.variables)
+    resists = any(not _always_applies(entity, action) for entity in table.entities if entity.world for action in entity.actions)
+    timed = any(entity.timers for entity in table.entities if entity.world)
+    return reads or lists or told or ranged or resists or timed
+
+
+def expressions(table: TransitionTable) -> Iterator[Expression]:
+    """Every whole expression of the table: guards, updates, arguments, delays, what is told, and properties."""
+    for entity in table.entities:
+        for action in entity.actions:
+            yield from action_expressions(action)
+        yield from (timer.after for timer in entity.timers)
+    for effect in table.effects:
+        yield from _effect_expressions(effect)
+    for prop in table.properties:
+        yield from (part for part in (prop.whenever, prop.body) if part is not None)
+
+
+def action_expressions(action: Action) -> Iterator[Expression]:
+    """Every whole expression of one action, its cases and its deliveries included."""
+    guards = (action.guard, *(case.guard for case in action.cases))
+    yield from (guard for guard in guards if guard is not None)
+    for updates in (action.updates, *(case.updates for case in action.cases)):
+        for update in updates:
+            yield from _update_expressions(update)
+    for case in action.cases:
+        for template in case.deliveries:
+            yield from (value for _, value in template.args)
+            if isinstance(template, Send):
+                yield template.to
+
+
+def _update_expressions(update: Update) -> tuple[Expression, ...]:
+    return (update.value,) if update.key is None else (update.key, update.value)
+
+
+def _effect_expressions(effect: Effect) -> Iterator[Expression]:
+    yield from (value for outcome in effect.outcomes for _, value in outcome.told)
+    if effect.performs is not None:
+        yield from (value for _, value in effect.performs.args)
+
+
+def _of(prop: object) -> Iterator[Expression]:
+    for whole in (getattr(prop, "whenever", None), getattr(prop, "body", None)):
+        if whole is not None:
+            yield from parts(whole)
+
+
+def _refers(read: Expression, entities: set[str]) -> bool:
+    of = read.operands[0].type
+    return isinstance(of, RefType) and of.entity in entities
+
+
+def _always_applies(entity: Entity, action: Action) -> bool:
+    total = action.guard is None and any(case.guard is None for case in action.cases)
+    everywhere = set(entity.states) <= set(action.sources)
+    updates = chain(action.updates, *(case.updates for case in action.cases))
+    return total and everywhere and all(_stays_in_range(entity, update) for update in updates)
+
+
+def _stays_in_range(entity: Entity, update: Update) -> bool:
+    """Whether the value written is, by its type alone, in the range of the field. Only plain values are judged."""
+    declared = next(field.type for field in entity.fields if field.name == update.name)
+    if update.key is not None:
+        return False
+    if isinstance(declared, BoolType | EnumType):
+        return True
+    plain = update.value.op in {Op.ARGUMENT, Op.FIELD, Op.LITERAL}
+    within = isinstance(declared, IntType) and isinstance(update.value.type, IntType)
+    if plain and update.value.op is Op.LITERAL and isinstance(declared, IntType):
+        return declared.lo <= update.value.value <= declared.hi
+    if plain and within:
+        assert isinstance(declared, IntType)
+        assert isinstance(update.value.type, IntType)
+        return declared.lo <= update.value.type.lo and update.value.type.hi <= declared.hi
+    return plain and update.value.type == declared and not isinstance(declared, IntType)
+
+
+def _literals(table: TransitionTable) -> Iterator[tuple[Type, Value]]:
+    for whole in expressions(table):
+        for part in parts(whole):
+            if part.op is Op.LITERAL:
+                yield part.type, part.value
+
+
+def _ids(table: TransitionTable, asked: dict[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    meeting = _meeting(table)
+    listed = []
+    for entity in table.entities:
+        if entity.single:
+            listed.append((entity.name, (entity.name,)))
+            continue
+        count = asked.get(entity.name, 2 if entity.name in meeting else 1)
+        prefix = _prefix(entity.name, [other.name for other in table.entities])
+        listed.append((entity.name, tuple(f"{prefix}{number}" for number in range(1, count + 1))))
+    return tuple(listed)
+
+
+def _prefix(name: str, names: list[str]) -> str:
+    """The shortest beginning of the name that no other entity shares, in small letters."""
+    lower = [other.lower() for other in names]
+    for length in range(1, len(name) + 1):
+        start = name.lower()[:length]
+        if sum(other.startswith(start) for other in lower) == 1 and not start[-1].isdigit():
+            return start
+    return f"{name}-"
+
+
+def _meeting(table: TransitionTable) -> set[str]:
+    """The entities of which two instances can meet: referred to, sent to, spawned, or ranged over twice."""
+    types = [field.type for entity in table.entities for field in entity.fields]
+    types += [param.type for entity in table.entities for action in entity.actions for param in action.params]
+    met = {entity for type_ in types for entity in _referred(type_)}
+    met |= {template.entity for *_, template in templates(table) if isinstance(template, Send | Spawn)}
+    for prop in table.properties:
+        counted = Counter(entity for _, entity in prop.variables)
+        met |= {entity for entity, count in counted.items() if count > 1}
+        met |= {part.name for part in _of(prop) if part.op is Op.INSTANCES}
+    return met
+
+
+def _referred(type_: Type) -> Iterator[str]:
+    match type_:
+        case RefType(entity):
+            yield entity
+        case OptionType(of) | SetType(of):
+            yield from _referred(of)
+        case MapType(key, value):
+            yield from _referred(key)
+            yield from _referred(value)
+        case _:
+            return
+
+
+def _principals(table: TransitionTable, scope: Scope) -> tuple[tuple[str, frozenset[str]], ...]:
+    if scope.principals:
+        return tuple((name, frozenset(roles)) for name, roles in scope.principals)
+    everything = frozenset(table.roles)
+    without = [(f"not_{role}", everything - {role}) for role in table.roles if role in _forbidden(table)]
+    return (*((name, everything) for name in NAMES), *without)
+
+
+def _forbidden(table: TransitionTable) -> set[str]:
+    """The roles that some `forbid` of the policies names."""
+    statements = [statement for _, text in table.policies for statement in text.split(";")]
+    forbids = [statement for statement in statements if re.search(r"\bforbid\b", statement)]
+    return {role for statement in forbids for role in re.findall(r'Role::"([^"]+)"', statement)}
+
+
+def _unbounded(literals: tuple[tuple[Type, Value], ...]) -> tuple[int, int]:
+    """From -2 to 5, and wide enough that each number the blueprint writes can be passed by one."""
+    numbers = [value for type_, value in literals if isinstance(type_, IntType) and isinstance(value, int)]
+    return min(-2, *(number - 1 for number in numbers), -2), max(5, *(number + 1 for number in numbers), 5)
+
+
+def _values(
+    table: TransitionTable, scope: Scope, literals: tuple[tuple[Type, Value], ...], unbounded: tuple[int, int]
+) -> tuple[tuple[Type, tuple[Value, ...]], ...]:
+    chosen: dict[Type, tuple[Value, ...]] = {}
+    used = set(_types(table))
+    if STR in used:
+        chosen[STR] = _texts(table, literals)
+    for type_ in sorted((t for t in used if isinstance(t, IntType)), key=lambda t: (t.lo, t.hi)):
+        lo, hi = unbounded if type_ == INT else (type_.lo, type_.hi)
+        chosen[type_] = _numbers(lo, hi, literals)
+    durations = sorted({value for type_, value in literals if isinstance(type_, DurationType) and isinstance(value, int)})
+    chosen |= {type_: tuple(durations) for type_ in used if isinstance(type_, DurationType) and durations}
+    named = dict(table.types) | {"str": STR, "int": INT}
+    asked: dict[Type, tuple[Value, ...]] = {}
+    for name, values in scope.values:
+        if name in named:
+            asked[named[name]] = tuple(dict.fromkeys((*asked.get(named[name], ()), *values)))
+    return tuple((chosen | asked).items())
+
+
+def _types(table: TransitionTable) -> Iterator[Type]:
+    """Every type, parts included, of which somebody may be asked for a value."""
+    whole = [param.type for entity in table.entities for action in entity.actions for param in action.params]
+    whole += [param.type for effect in table.effects for outcome in effect.outcomes for param in outcome.fields]
+    for type_ in whole:
+        yield from _type_parts(type_)
+
+
+def _type_parts(type_: Type) -> Iterator[Type]:
+    yield type_
+    match type_:
+        case OptionType(of) | SetType(of):
+            yield from _type_parts(of)
+        case MapType(key, value):
+            yield from _type_parts(key)
+            yield from _type_parts(value)
+        case _:
+            return
+
+
+def _texts(table: TransitionTable, literals: tuple[tuple[Type, Value], ...]) -> tuple[Value, ...]:
+    """The texts compared with, then letters: as many as can differ at once and one more, up to four."""
+    compared = list(dict.fromkeys(value for type_, value in literals if isinstance(type_, StrType)))
+    slots = sum(isinstance(part, StrType) for e in table.entities for f in e.fields for part in _type_parts(f.type))
+    params = sum(
+        isinstance(part, StrType)
+        for entity in table.entities
+        for action in entity.actions
+        for param in action.params
+        for part in _type_parts(param.type)
+    )
+    wanted = min(WORDS_MAX, slots + params + len(compared) + 1)
+    letters = (letter for letter in "abcdefgh" if letter not in compared)
+    return (*compared, *(next(letters) for _ in range(wanted - len(compared))))
+
+
+def _numbers(lo: int, hi: int, literals: tuple[tuple[Type, Value], ...]) -> tuple[Value, ...]:
+    if hi - lo < RANGE_WHOLE_MAX:
+        return tuple(range(lo, hi + 1))
+    written = {value for type_, value in literals if isinstance(type_, IntType) and isinstance(value, int)}
+    return tuple(sorted({lo, hi, *(value for value in written if lo <= value <= hi)}))
+
+
+def _subsets(members: tuple[Value, ...], size_max: int) -> tuple[Value, ...]:
+    """Every subset where they are few, else those of up to two members."""
+    longest = len(members) if 2 ** len(members) <= CHOICES_MAX else 2
+    sizes = range(min(longest, size_max) + 1)
+    return tuple(frozenset(chosen) for size in sizes for chosen in combinations(members, size))
+
+
+def _maps(keys: tuple[Value, ...], values: tuple[Value, ...], start: Value) -> tuple[Value, ...]:
+    """Every map where they are few, else those with at most one entry that is not initial."""
+    others = [value for value in values if value != start]
+    if (len(others) + 1) ** len(keys) <= CHOICES_MAX:
+        rows = product([start, *others], repeat=len(keys))
+        return tuple(FrozenMap({k: v for k, v in zip(keys, row, strict=True) if v != start}) for row in rows)
+    return (FrozenMap(), *(FrozenMap({key: value}) for key in keys for value in others))
+
+
+Fits = Callable[[Value], bool]
+
+
+def within(type_: Type, unbounded: tuple[int, int]) -> Fits | None:
+    """A check that every `int` without a range inside a value is within the bounds; None if there is none to check."""
+    lo, hi = unbounded
+    match type_:
+        case IntType() if type_ == INT:
+            return lambda value: isinstance(value, int) and lo <= value <= hi
+        case OptionType(of):
+            inner = within(of, unbounded)
+            return None if inner is None else lambda value: value is None or inner(value)
+        case SetType(of):
+            inner = within(of, unbounded)
+            return None if inner is None else lambda value: isinstance(value, frozenset) and all(map(inner, value))
+        case MapType(key, item):
+            return _map_within(within(key, unbounded), within(item, unbounded))
+        case _:
+            return None
+
+
+def _map_within(keys: Fits | None, items: Fits | None) -> Fits | None:
+    if keys is None and items is None:
+        return None
+    return lambda value: isinstance(value, FrozenMap) and all(
+        (keys is None or keys(k)) and (items is None or items(v)) for k, v in value.items()
+    )
+
+
+def constructors(entity: Entity) -> tuple[Action, ...]:
+    """The actions that bring an instance into being."""
+    return tuple(action for action in entity.actions if NEW in action.sources)
