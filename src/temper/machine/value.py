@@ -135,8 +135,6 @@ Type: TypeAlias = (
     | MapType
 )
 
-Value: TypeAlias = "bool | int | str | None | frozenset[Any] | FrozenMap"
-
 BOOL, INT, STR, PRINCIPAL = BoolType(), IntType(), StrType(), PrincipalType()
 DURATION, TIME, JSON = DurationType(), TimeType(), JsonType()
 
@@ -152,7 +150,7 @@ class FrozenMap(dict[Any, Any]):
 
     __slots__ = ("_hash",)
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none, because it changes
         try:
             return self._hash
         except AttributeError:
@@ -178,7 +176,10 @@ class FrozenMap(dict[Any, Any]):
         raise TypeError("a FrozenMap never changes; use `put`")
 
     __setitem__ = __delitem__ = _refuse
-    clear = pop = popitem = setdefault = update = __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = __ior__ = _refuse
+
+
+Value: TypeAlias = bool | int | str | None | frozenset[Any] | FrozenMap
 
 
 def initial(type_: Type) -> Value:
