@@ -40,7 +40,7 @@ def read_source(path: str, data: bytes) -> tuple[Source, tuple[Diagnostic, ...]]
 def too_large(path: str, size: int) -> Diagnostic:
     """The finding that a file is larger than any blueprint that a person could check."""
     return Diagnostic(
-        "too-large",
+        "file-too-large",
         f"`{path}` has {size:,} bytes, but a blueprint may have at most {SIZE_MAX:,}",
         None,
         notes=("the bound keeps parsing fast and its memory small, whatever the file holds",),

@@ -114,7 +114,7 @@ def _report_bound(findings: Findings, index: int, *, deep: bool) -> None:
         )
         return
     findings.add(
-        "too-large",
+        "file-too-large",
         f"more than {NODES_MAX:,} keys and values, which is more than a blueprint may have",
         span,
         reason="one too many",
