@@ -71,7 +71,8 @@ def _repeated(ordered: tuple[Late, ...], index: int) -> bool:
 def ranked(effects: list[Effecting], late: list[Late], fenced: frozenset[str]) -> tuple[list[Effecting], list[Late]]:
     """Both with each `seq` of a fenced lane replaced by its rank there: only the order is ever read."""
     seqs: dict[Lane, set[int]] = {}
-    for request in (*effects, *late):
+    requests: list[Effecting | Late] = [*effects, *late]
+    for request in requests:
         if request.effect in fenced:
             seqs.setdefault(lane_of(request), set()).add(request.seq)
     ranks = {(lane, seq): rank for lane, found in seqs.items() for rank, seq in enumerate(sorted(found))}

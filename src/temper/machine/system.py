@@ -85,13 +85,16 @@ def with_cell(cells: tuple[Cell, ...], cell: Cell) -> tuple[Cell, ...]:
     return tuple(sorted((*cells, cell), key=_address))
 
 
-def with_zone(zones: tuple[tuple[Address, Zone], ...], address: Address, zone: Zone | None) -> tuple[tuple[Address, Zone], ...]:
+def with_zone(
+    zones: tuple[tuple[Address, Zone], ...], address: Address, zone: Zone | None
+) -> tuple[tuple[Address, Zone], ...]:
     """The zones with this one for the address, or without one."""
     others = [entry for entry in zones if entry[0] != address]
     return tuple(sorted(others if zone is None else [*others, (address, zone)]))
 
 
 def lane_of(effect: Effecting | Late) -> Lane:
+    """Whose request it is, on which effect."""
     return effect.owner, effect.effect
 
 
@@ -101,10 +104,12 @@ def sorted_effects(effects: tuple[Effecting, ...] | list[Effecting]) -> tuple[Ef
 
 
 def sorted_mail(mail: tuple[Mail, ...] | list[Mail]) -> tuple[Mail, ...]:
+    """A multiset: equal mail stands side by side."""
     return tuple(sorted(mail, key=_mail_key)) if len(mail) > 1 else tuple(mail)
 
 
 def sorted_late(late: tuple[Late, ...] | list[Late]) -> tuple[Late, ...]:
+    """Lane by lane, by rank where fenced."""
     return tuple(sorted(late, key=_late_key)) if len(late) > 1 else tuple(late)
 
 

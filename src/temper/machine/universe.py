@@ -18,6 +18,7 @@ from temper.machine.table import (
     Action,
     Effect,
     Entity,
+    Parameter,
     Scope,
     Send,
     Spawn,
@@ -43,6 +44,7 @@ from temper.machine.value import (
     TimeType,
     Type,
     Value,
+    contains,
     finite_values,
     initial,
     show,
@@ -147,12 +149,12 @@ def world_matters(table: TransitionTable) -> bool:
     """
     outside = {entity.name for entity in table.entities if entity.world}
     reads = any(part.op is Op.READ and _refers(part, outside) for owner in table.properties for part in _of(owner))
-    lists = any(
-        part.op is Op.INSTANCES and part.name in outside for owner in table.properties for part in _of(owner)
-    )
+    lists = any(part.op is Op.INSTANCES and part.name in outside for owner in table.properties for part in _of(owner))
     told = any(outcome.told for effect in table.effects for outcome in effect.outcomes)
     ranged = any(entity in outside for prop in table.properties for _, entity in prop.variables)
-    resists = any(not _always_applies(entity, action) for entity in table.entities if entity.world for action in entity.actions)
+    resists = any(
+        not _always_applies(entity, action) for entity in table.entities if entity.world for action in entity.actions
+    )
     timed = any(entity.timers for entity in table.entities if entity.world)
     return reads or lists or told or ranged or resists or timed
 
@@ -221,7 +223,7 @@ def _stays_in_range(entity: Entity, update: Update) -> bool:
     plain = update.value.op in {Op.ARGUMENT, Op.FIELD, Op.LITERAL}
     within = isinstance(declared, IntType) and isinstance(update.value.type, IntType)
     if plain and update.value.op is Op.LITERAL and isinstance(declared, IntType):
-        return declared.lo <= update.value.value <= declared.hi
+        return contains(declared, update.value.value)
     if plain and within:
         assert isinstance(declared, IntType)
         assert isinstance(update.value.type, IntType)
@@ -238,7 +240,7 @@ def _literals(table: TransitionTable) -> Iterator[tuple[Type, Value]]:
 
 def _ids(table: TransitionTable, asked: dict[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     meeting = _meeting(table)
-    listed = []
+    listed: list[tuple[str, tuple[str, ...]]] = []
     for entity in table.entities:
         if entity.single:
             listed.append((entity.name, (entity.name,)))
@@ -316,7 +318,9 @@ def _values(
     for type_ in sorted((t for t in used if isinstance(t, IntType)), key=lambda t: (t.lo, t.hi)):
         lo, hi = unbounded if type_ == INT else (type_.lo, type_.hi)
         chosen[type_] = _numbers(lo, hi, literals)
-    durations = sorted({value for type_, value in literals if isinstance(type_, DurationType) and isinstance(value, int)})
+    durations = sorted(
+        {value for type_, value in literals if isinstance(type_, DurationType) and isinstance(value, int)}
+    )
     chosen |= {type_: tuple(durations) for type_ in used if isinstance(type_, DurationType) and durations}
     named = dict(table.types) | {"str": STR, "int": INT}
     asked: dict[Type, tuple[Value, ...]] = {}
@@ -329,9 +333,13 @@ def _values(
 def _types(table: TransitionTable) -> Iterator[Type]:
     """Every type, parts included, of which somebody may be asked for a value."""
     whole = [param.type for entity in table.entities for action in entity.actions for param in action.params]
-    whole += [param.type for effect in table.effects for outcome in effect.outcomes for param in outcome.fields]
+    whole += [param.type for effect in table.effects for param in _effect_params(effect)]
     for type_ in whole:
         yield from _type_parts(type_)
+
+
+def _effect_params(effect: Effect) -> tuple[Parameter, ...]:
+    return (*effect.params, *(field for outcome in effect.outcomes for field in outcome.fields))
 
 
 def _type_parts(type_: Type) -> Iterator[Type]:
@@ -349,15 +357,11 @@ def _type_parts(type_: Type) -> Iterator[Type]:
 def _texts(table: TransitionTable, literals: tuple[tuple[Type, Value], ...]) -> tuple[Value, ...]:
     """The texts compared with, then letters: as many as can differ at once and one more, up to four."""
     compared = list(dict.fromkeys(value for type_, value in literals if isinstance(type_, StrType)))
-    slots = sum(isinstance(part, StrType) for e in table.entities for f in e.fields for part in _type_parts(f.type))
-    params = sum(
-        isinstance(part, StrType)
-        for entity in table.entities
-        for action in entity.actions
-        for param in action.params
-        for part in _type_parts(param.type)
-    )
-    wanted = min(WORDS_MAX, slots + params + len(compared) + 1)
+    whole = [field.type for entity in table.entities for field in entity.fields]
+    whole += [param.type for entity in table.entities for action in entity.actions for param in action.params]
+    whole += [param.type for effect in table.effects for param in _effect_params(effect)]
+    places = sum(isinstance(part, StrType) for type_ in whole for part in _type_parts(type_))
+    wanted = min(WORDS_MAX, places + len(compared) + 1)
     letters = (letter for letter in "abcdefgh" if letter not in compared)
     return (*compared, *(next(letters) for _ in range(wanted - len(compared))))
 
@@ -398,19 +402,23 @@ def within(type_: Type, unbounded: tuple[int, int]) -> Fits | None:
             inner = within(of, unbounded)
             return None if inner is None else lambda value: value is None or inner(value)
         case SetType(of):
-            inner = within(of, unbounded)
-            return None if inner is None else lambda value: isinstance(value, frozenset) and all(map(inner, value))
+            return _set_within(within(of, unbounded))
         case MapType(key, item):
             return _map_within(within(key, unbounded), within(item, unbounded))
         case _:
             return None
 
 
+def _set_within(members: Fits | None) -> Fits | None:
+    return None if members is None else lambda value: isinstance(value, frozenset) and all(map(members, value))
+
+
 def _map_within(keys: Fits | None, items: Fits | None) -> Fits | None:
     if keys is None and items is None:
         return None
-    return lambda value: isinstance(value, FrozenMap) and all(
-        (keys is None or keys(k)) and (items is None or items(v)) for k, v in value.items()
+    return lambda value: (
+        isinstance(value, FrozenMap)
+        and all((keys is None or keys(k)) and (items is None or items(v)) for k, v in value.items())
     )
 
 
