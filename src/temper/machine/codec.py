@@ -76,7 +76,7 @@ def cell_to_json(table: TransitionTable, cell: Cell) -> dict[str, Any]:
     """The cell as JSON, its data by field name and written as people write it."""
     entity = table.entity(cell.entity)
     data = {field.name: to_json(field.type, value) for field, value in zip(entity.fields, cell.data, strict=True)}
-    timers = {name: due for name, due in cell.timers}
+    timers = dict(cell.timers)
     return {
         "entity": cell.entity,
         "id": cell.id,
@@ -247,7 +247,7 @@ def _decoder(hint: Any) -> Callable[[Any], Any]:
 
 
 def _tuple_decoder(items: tuple[Any, ...]) -> Callable[[Any], Any]:
-    if len(items) == 2 and items[1] is Ellipsis:  # noqa: PLR2004 - `tuple[T, ...]` has two arguments
+    if len(items) == 2 and items[1] is Ellipsis:
         return lambda data: tuple(_decoder(items[0])(item) for item in _listed(data))
     return lambda data: tuple(_decoder(item)(part) for item, part in zip(items, _listed(data), strict=True))
 
@@ -256,7 +256,7 @@ def _decoded_object(hint: Any, data: Any) -> Any:
     if not isinstance(data, dict):
         raise NotAValueError(f"expected {hint.__name__} as an object, got {type(data).__name__}")
     hints = _hints(hint)
-    names = _written(hint, False)  # noqa: FBT003 - a cache key
+    names = _written(hint, False)
     surplus = data.keys() - set(names) - {"is"}
     missing = set(names) - data.keys()
     if surplus or missing:

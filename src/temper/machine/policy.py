@@ -129,7 +129,7 @@ def policy_problems(governed: Governed, policies: tuple[tuple[str, str], ...]) -
     if clash:
         message = f"an entity called {clash[0]} cannot be told apart from Cedar's own {clash[0]}"
         return (PolicyProblem(policies[0][0], None, message),)
-    import cedarpy  # noqa: PLC0415 - only blueprints with policies pay for it
+    import cedarpy
 
     schema = cedarpy.Schema.from_json_str(json.dumps(cedar_schema(governed)))
     return tuple(problem for name, text in policies for problem in _problems_in(name, text, schema))
@@ -163,7 +163,7 @@ class _Policies:
     """All policies of a table, parsed once."""
 
     def __init__(self, files: tuple[tuple[str, str], ...]) -> None:
-        import cedarpy  # noqa: PLC0415 - only blueprints with policies pay for it
+        import cedarpy
 
         self.cedar = cedarpy
         self.parsed = cedarpy.PolicySet.from_str("\n".join(text for _, text in files))
@@ -263,7 +263,7 @@ def _named(param: Parameter) -> tuple[str, Type]:
 
 
 def _problems_in(name: str, text: str, schema: cedarpy.Schema) -> list[PolicyProblem]:
-    import cedarpy  # noqa: PLC0415 - only blueprints with policies pay for it
+    import cedarpy
 
     try:
         parsed = cedarpy.PolicySet.from_str(text)

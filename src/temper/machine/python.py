@@ -9,6 +9,7 @@ never given reads as 0, and the keys of a map whose key type is endless are thos
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from temper.machine.cell import Address, Cell
@@ -78,8 +79,8 @@ class Environment(NamedTuple):
     self: str = ""
     caller: str | None = None
     now: int = 0
-    view: View = {}
-    before: View = {}
+    view: View = MappingProxyType({})
+    before: View = MappingProxyType({})
     variables: Mapping[str, str] = {}
     """Ids of the instances that the `for:` of a property binds."""
 
@@ -94,7 +95,7 @@ def evaluator(table: TransitionTable, expression: Expression) -> Callable[[Envir
     """
     constants = Constants()
     free = free_variables(expression)
-    names = Names(_Subscripts("fields"), _Subscripts("args"), "state", "self", "caller", "now", "view", "before")
+    names = Names(subscripts("fields"), subscripts("args"), "state", "self", "caller", "now", "view", "before")
     lines = [
         "def evaluate(environment):",
         "    fields, args, state, self, caller, now, view, before, variables = environment",
@@ -107,6 +108,11 @@ def evaluator(table: TransitionTable, expression: Expression) -> Callable[[Envir
 def free_variables(expression: Expression) -> frozenset[str]:
     """The variables that the expression reads and does not bind itself."""
     return fold(expression, _FREE)
+
+
+def subscripts(mapping: str) -> Mapping[str, str]:
+    """Spells every name as a subscript of the mapping called so."""
+    return _Subscripts(mapping)
 
 
 class _Subscripts(dict[str, str]):
@@ -291,7 +297,7 @@ def _initial_of(node: Expression) -> str:
     return "EMPTY_MAP" if isinstance(value, FrozenMap) else repr(value)
 
 
-def _all_free(node: Expression, *inner: frozenset[str]) -> frozenset[str]:
+def _all_free(_: Expression, *inner: frozenset[str]) -> frozenset[str]:
     return frozenset().union(*inner)
 
 

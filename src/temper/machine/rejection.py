@@ -31,13 +31,13 @@ class Rejections:
     def __init__(self, table: TransitionTable, entity: Entity, action: Action) -> None:
         self.table, self.entity, self.action = table, entity, action
 
-    def bad_args(self, cell: Cell, call: Call) -> Rejected:
+    def bad_args(self, call: Call) -> Rejected:
         return Rejected("bad-args", because=partial(self._bad_args, call))
 
-    def wrong_state(self, cell: Cell, call: Call) -> Rejected:
+    def wrong_state(self, cell: Cell) -> Rejected:
         return Rejected("wrong-state", because=partial(self._wrong_state, cell))
 
-    def denied(self, cell: Cell, call: Call, decision: Decision | None = None) -> Rejected:
+    def denied(self, call: Call, decision: Decision | None = None) -> Rejected:
         return Rejected("denied", because=partial(self._denied, call, decision))
 
     def guard_false(self, cell: Cell, call: Call) -> Rejected:
@@ -46,10 +46,10 @@ class Rejections:
     def no_case(self, cell: Cell, call: Call) -> Rejected:
         return Rejected("no-case", because=partial(self._no_case, cell, call))
 
-    def same_key_twice(self, cell: Cell, call: Call, name: str, key: Value) -> Rejected:
+    def same_key_twice(self, name: str, key: Value) -> Rejected:
         return Rejected("same-key-twice", because=partial(self._same_key_twice, name, key))
 
-    def out_of_range(self, cell: Cell, call: Call, place: Place, value: Value) -> Rejected:
+    def out_of_range(self, place: Place, value: Value) -> Rejected:
         return Rejected("out-of-range", because=partial(self._out_of_range, place, value))
 
     def _bad_args(self, call: Call) -> Told:

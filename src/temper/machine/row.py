@@ -134,20 +134,20 @@ class _Writer:
 
     def write_args(self) -> None:
         params = self.action.params
-        self.write(f"if len(args) != {len(params)}: return bad_args(cell, call)")
+        self.write(f"if len(args) != {len(params)}: return bad_args(call)")
         if not params:
             return
         self.write("try:")
         for index, param in enumerate(params):
             self.write(f" a{index} = args[{param.name!r}]")
-        self.write("except KeyError: return bad_args(cell, call)")
+        self.write("except KeyError: return bad_args(call)")
         for index, param in enumerate(params):
-            self.write(f"if not ({arg_check(param.type, f'a{index}', self.constants)}): return bad_args(cell, call)")
+            self.write(f"if not ({arg_check(param.type, f'a{index}', self.constants)}): return bad_args(call)")
 
     def write_sources(self) -> None:
         sources = self.action.sources
         outside = f"s != {sources[0]!r}" if len(sources) == 1 else f"s not in {self.constants.name(frozenset(sources))}"
-        self.write(f"if {outside}: return wrong_state(cell, call)")
+        self.write(f"if {outside}: return wrong_state(cell)")
 
     def write_gate(self) -> None:
         """Who may: the machine always, and for people what `by:` and the policies say."""
@@ -157,7 +157,7 @@ class _Writer:
         self.write_person()
         self.depth -= 1
         self.write("elif cause is not MACHINE:")
-        self.write(" pass" if self.action.gate is Gate.ENVIRONMENT else " return denied(cell, call)")
+        self.write(" pass" if self.action.gate is Gate.ENVIRONMENT else " return denied(call)")
         if any(node.op is Op.CALLER for node in self.expressions()):
             self.write(
                 "if caller is None: raise AssertionError('an action that reads `caller` is called by a principal')"
@@ -168,19 +168,19 @@ class _Writer:
             case Gate.ROLES:
                 for index, role in enumerate(self.action.roles):
                     self.write(f"{'el' if index else ''}if {role!r} in roles: permitted = {role!r}")
-                self.write("else: return denied(cell, call)")
+                self.write("else: return denied(call)")
                 if self.gate is not None:
                     self.write("decision = gate(cell, call)")
-                    self.write("if decision.forbids: return denied(cell, call, decision)")
+                    self.write("if decision.forbids: return denied(call, decision)")
             case Gate.POLICY:
                 if self.gate is None:
-                    self.write("return denied(cell, call)")
+                    self.write("return denied(call)")
                     return
                 self.write("decision = gate(cell, call)")
-                self.write("if not decision.permits: return denied(cell, call, decision)")
+                self.write("if not decision.permits: return denied(call, decision)")
                 self.write("permitted = decision.by")
             case Gate.MACHINE | Gate.ENVIRONMENT:
-                self.write("return denied(cell, call)")
+                self.write("return denied(call)")
             case _:
                 assert_never(self.action.gate)
 
@@ -238,7 +238,7 @@ class _Writer:
         """Two keys of one map in one `set` must differ; which one would win is nobody's guess."""
         keyed = [(update, key) for update, _, key in values if key is not None]
         return [
-            f"if {key} == {other_key}: return same_key_twice(cell, call, {update.name!r}, {key})"
+            f"if {key} == {other_key}: return same_key_twice({update.name!r}, {key})"
             for index, (update, key) in enumerate(keyed)
             for other, other_key in keyed[index + 1 :]
             if update.name == other.name and not _differ(update.key, other.key)
@@ -284,7 +284,7 @@ class _Writer:
     def write_due(self, index: int, timer: Timer, after: Names) -> None:
         self.write(f"d{index} = now + max(0, {self.read(timer.after, after)})")
         place = self.constants.name(Place(f"the due time of timer `{timer.name}`", TIME))
-        self.write(f"if d{index} > {INT_MAX}: return out_of_range(cell, call, {place}, d{index})")
+        self.write(f"if d{index} > {INT_MAX}: return out_of_range({place}, d{index})")
 
     # Deliveries.
 
@@ -400,7 +400,7 @@ class _Writer:
             return []
         check = value_check(type_, value, self.constants)
         place = self.constants.name(Place(what, type_))
-        return [f"if not ({check}): return out_of_range(cell, call, {place}, {value})"] if check else []
+        return [f"if not ({check}): return out_of_range({place}, {value})"] if check else []
 
     def touches_data(self) -> bool:
         updates = self.action.updates or any(case.updates for case in self.action.cases)

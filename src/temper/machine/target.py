@@ -11,7 +11,6 @@ from temper.machine.step import step
 from temper.machine.table import AGAIN, IGNORE, Target, TransitionTable
 from temper.machine.value import Value
 
-
 Declined: TypeAlias = tuple[tuple[str, Rejected], ...]
 """(action, rejection) of each part of a target that was tried in vain."""
 
@@ -81,6 +80,6 @@ def apply_target(
 
 
 def filled(table: TransitionTable, entity: str, action: str, given: Mapping[str, Value]) -> dict[str, Value]:
-    """The action's arguments, filled by name from the pool; what the pool lacks is left out, and rejected by the step."""
+    """The action's arguments, by name from the pool; what the pool lacks is left out, and the step rejects."""
     params = table.entity(entity).action(action).params
     return {param.name: given[param.name] for param in params if param.name in given}

@@ -172,14 +172,14 @@ class FrozenMap(dict[Any, Any]):
     def __reduce__(self) -> tuple[type[FrozenMap], tuple[dict[Any, Any]]]:
         return FrozenMap, (dict(self),)
 
-    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a FrozenMap never changes; use `put`")
 
     __setitem__ = __delitem__ = _refuse
     clear = pop = popitem = setdefault = update = __ior__ = _refuse
 
 
-Value: TypeAlias = bool | int | str | None | frozenset[Any] | FrozenMap
+Value: TypeAlias = bool | int | str | frozenset[Any] | FrozenMap | None
 
 
 def initial(type_: Type) -> Value:
