@@ -1,0 +1,111 @@
+"""What the commands that take a blueprint share: its arguments, and saying what was found in it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from temper.cli.mistake import MistakeError
+from temper.cli.terminal import Terminal
+from temper.pipeline import SECONDS_MAX, Built, build
+
+if TYPE_CHECKING:
+    from temper.machine import Scope, TransitionTable
+
+
+def add_path(parser: argparse.ArgumentParser) -> None:
+    """The blueprint a command is about, and the constants that may be overridden for the run."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="a blueprint, or the folder that holds one")
+    parser.add_argument(
+        "--set",
+        dest="constants",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override a constant for this run, as in --set N=7; may be repeated",
+    )
+
+
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """How long a verification may take."""
+    default = f"{SECONDS_MAX:.0f}s"
+    cure = f"stop after this long, as in 30s; {default} if not said"
+    parser.add_argument("--budget", default=default, metavar="DURATION", help=cure)
+
+
+def budget_seconds(arguments: argparse.Namespace) -> float:
+    """What `add_budget` asked for."""
+    from temper.machine import parse_duration
+
+    milliseconds = parse_duration(arguments.budget)
+    if milliseconds is None or milliseconds <= 0:
+        raise MistakeError(
+            "wrong-usage", f"--budget {arguments.budget}: that is no length of time", "as in --budget 30s"
+        )
+    return milliseconds / 1000
+
+
+def build_asked(arguments: argparse.Namespace) -> Built:
+    """The blueprint that `add_path` asked for."""
+    return build(arguments.path, pairs(arguments.constants, "--set"))
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """`["N=3"]` as a mapping; a mistake of the user if one is no pair.
+
+    >>> pairs(["N=3"], "--set")
+    {'N': '3'}
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise MistakeError("wrong-usage", f"{option} takes NAME=VALUE, and this is {text!r}", f"as in {option} N=3")
+        found[name] = value
+    return found
+
+
+def report_findings(built: Built, terminal: Terminal) -> None:
+    """Every finding in full, on the error stream, so that it does not mix with an answer."""
+    from temper.report import render
+
+    for finding in built.diagnostics:
+        terminal.warn(render(finding, built.sources, color=terminal.color))
+        terminal.warn("")
+
+
+def findings_json(built: Built) -> list[Any]:
+    """The findings as data."""
+    from temper.report import diagnostic_to_json
+
+    return [diagnostic_to_json(finding) for finding in built.diagnostics]
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """The number with its noun.
+
+    >>> count(1, "error"), count(2, "property", "properties")
+    ('1 error', '2 properties')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def scope_with(table: TransitionTable, texts: Sequence[str]) -> Scope:
+    """The table's scope with `--scope Deploy=3` put over it."""
+    from dataclasses import replace
+
+    from temper.report import suggest
+
+    asked: dict[str, int] = {}
+    names = [entity.name for entity in table.entities if not entity.single]
+    for name, value in pairs(texts, "--scope").items():
+        if name not in names:
+            near = suggest(name, names)
+            cure = f"did you mean `{near}`?" if near else f"the entities with instances are {', '.join(names)}"
+            raise MistakeError("unknown-entity", f"--scope names `{name}`, which is no entity here", cure)
+        if not value.isdecimal() or int(value) < 1:
+            raise MistakeError("wrong-usage", f"--scope {name}={value}: how many instances?", f"as in --scope {name}=3")
+        asked[name] = int(value)
+    return replace(table.scope, instances=tuple({**dict(table.scope.instances), **asked}.items()))

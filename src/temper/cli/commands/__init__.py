@@ -1,0 +1,1 @@
+"""One file per command, found by looking. Each has `SUMMARY`, `configure(parser)` and `run(arguments, terminal)`."""

@@ -1,0 +1,59 @@
+"""Load a new version into a running server without stopping it.
+
+It is certified apart, and every live instance must have its place in it; otherwise the old version keeps serving.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from temper.cli.building import add_path, pairs
+from temper.cli.connection import add_connection, connect
+from temper.cli.mistake import MistakeError
+from temper.cli.terminal import Terminal
+from temper.pipeline import read
+from temper.report import Diagnostic, Source
+from temper.serve.problem import ProblemError
+
+SUMMARY = "load a new version into a running server"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    add_connection(parser)
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    found = read(arguments.path)
+    if isinstance(found, Diagnostic):
+        raise MistakeError(found.code, found.message, found.helps[0].text)
+    connection = connect(arguments)
+    body = {
+        "blueprint": _source(found.source),
+        "policies": [_source(policy) for policy in found.policies],
+        "constants": pairs(arguments.constants, "--set"),
+    }
+    try:
+        answer = connection.ask("apply", body=body)
+    except ProblemError as problem:
+        if terminal.as_json or problem.code not in {"not-certified", "not-admitted"}:
+            raise
+        terminal.warn(str(problem.facts.get("report", "")).rstrip())
+        terminal.complain(problem.code, problem.detail, "the old version keeps serving")
+        return 1
+    if terminal.as_json:
+        terminal.answer(answer)
+        return 0
+    terminal.say("\n".join(applied_lines(answer["before"], answer["table"], answer["changes"])))
+    return 0
+
+
+def applied_lines(before: str, after: str, changes: list[str]) -> list[str]:
+    """What a reload did, for people."""
+    if before == after:
+        return [f"nothing to do: {after[:12]} is in force already"]
+    return [f"applied: {before[:12]} → {after[:12]}", *(f"  {change}" for change in changes)]
+
+
+def _source(source: Source) -> dict[str, str]:
+    return {"path": source.path, "text": source.text}

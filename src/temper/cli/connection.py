@@ -1,0 +1,87 @@
+"""How a client command finds its server and its token: by option, by environment, or by what `temper up` left here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from temper.cli.mistake import MistakeError
+from temper.serve.client import Client, UnreachableError
+from temper.serve.home import Home, home_of, homes
+from temper.serve.operations import operation
+from temper.serve.tokens import OPERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client and the blueprint that its server serves."""
+
+    client: Client
+    blueprint: str
+
+    def ask(self, name: str, given: Mapping[str, str] | None = None, body: Any = None) -> Any:
+        """What the operation answers; raises `ProblemError`, or a mistake if the server cannot be reached."""
+        try:
+            return self.client.ask(operation(name), {"blueprint": self.blueprint, **(given or {})}, body)
+        except UnreachableError as wrong:
+            raise _unreachable(str(wrong)) from None
+
+
+def add_connection(parser: argparse.ArgumentParser, *, acting: bool = False) -> None:
+    """The options that every client command has."""
+    group = parser.add_argument_group("which server, and as whom")
+    group.add_argument("--server", metavar="URL", help="its address; what `temper up` left in .temper if not said")
+    group.add_argument("--blueprint", metavar="NAME", help="which one, where several are served from here")
+    group.add_argument("--token", metavar="TOKEN", help="the bearer token; else TEMPER_TOKEN; else the one in .temper")
+    if acting:
+        group.add_argument(
+            "--as", dest="acting_as", metavar="NAME", help="the principal to act as, with the operator's token"
+        )
+
+
+def connect(arguments: argparse.Namespace) -> Connection:
+    """The server that the options name, and the token to show it."""
+    acting_as = getattr(arguments, "acting_as", None) or ""
+    token = arguments.token or os.environ.get("TEMPER_TOKEN") or ""
+    if arguments.server:
+        blueprint = arguments.blueprint or _served_at(arguments.server)
+        return Connection(Client(arguments.server, token or _kept(home_of(blueprint)), acting_as), blueprint)
+    blueprint, home = _home(arguments.blueprint)
+    url = home.url()
+    if url is None:
+        raise _unreachable(f"no server of `{blueprint}` has announced itself in {home.folder}")
+    return Connection(Client(url, token or _kept(home), acting_as), blueprint)
+
+
+def _home(blueprint: str | None) -> tuple[str, Home]:
+    if blueprint:
+        return blueprint, home_of(blueprint)
+    found = homes()
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if not found:
+        raise _unreachable("no server has announced itself in .temper of this folder")
+    names = ", ".join(found)
+    raise MistakeError("wrong-usage", f"several servers run from here: {names}", "choose one with --blueprint NAME")
+
+
+def _kept(home: Home) -> str:
+    token = home.drawn().get(OPERATOR)
+    if token is None:
+        cure = "give one with --token or TEMPER_TOKEN; `temper up` made them when it started for the first time"
+        raise MistakeError("no-token", f"there is no token for this server in {home.folder}", cure)
+    return token
+
+
+def _served_at(url: str) -> str:
+    try:
+        return str(Client(url).ask(operation("health"))["blueprint"])
+    except UnreachableError as wrong:
+        raise _unreachable(str(wrong)) from None
+
+
+def _unreachable(message: str) -> MistakeError:
+    return MistakeError("server-unreachable", message, "start one with `temper up PATH`, or name it with --server URL")

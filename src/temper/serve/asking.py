@@ -1,0 +1,44 @@
+"""What a transport hands to the service, and what it gets back: no transport shows through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from temper.serve.problem import ProblemError
+from temper.serve.tokens import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: who asks, the parameters by name, what else stood in the query, and the body."""
+
+    principal: Principal | None
+    given: Mapping[str, str]
+    where: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        """A parameter that is a number within bounds; a `bad-request` if it is not."""
+        text = self.given.get(name)
+        if text is None:
+            return default
+        if not text.isascii() or not text.isdecimal() or len(text) > 18 or not least <= int(text) <= most:
+            raise ProblemError("bad-request", f"`{name}` is a number from {least:,} to {most:,}, not {text[:40]!r}")
+        return int(text)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str | None:
+        """A parameter that is one of a few words, or nothing."""
+        text = self.given.get(name)
+        if text is not None and text not in choices:
+            raise ProblemError("bad-request", f"`{name}` is one of {', '.join(choices)}, not {text[:40]!r}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operation answers: JSON data, or text where the catalogue says so."""
+
+    data: Any
+    headers: Mapping[str, str] = field(default_factory=dict)

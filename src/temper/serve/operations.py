@@ -1,0 +1,332 @@
+"""Every operation of a running system, once: HTTP routes, OpenAPI and the client's commands derive from this list.
+
+A transport only translates. What an operation does is the method of the same name in `Service`; what it needs,
+takes, answers and may complain about is here, and a test holds transports and reference to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Schema: TypeAlias = Mapping[str, Any]
+"""A JSON Schema."""
+
+
+class Permission(StrEnum):
+    """What a caller must show."""
+
+    NONE = "none"
+    TOKEN = "token"  # noqa: S105 - a kind of permission, no secret
+    OPERATOR = "operator"
+
+
+class Place(StrEnum):
+    """Where HTTP carries a parameter."""
+
+    PATH = "path"
+    QUERY = "query"
+    HEADER = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named input beside the body."""
+
+    name: str
+    place: Place
+    doc: str
+    schema: Schema
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing a running system can be asked. `problems` are the codes it may answer besides the common ones."""
+
+    name: str
+    method: str
+    path: str
+    doc: str
+    answer: Schema
+    permission: Permission = Permission.TOKEN
+    parameters: tuple[Parameter, ...] = ()
+    body: Schema | None = None
+    status: int = 200
+    problems: tuple[str, ...] = ()
+    media: str = "application/json"
+    command: bool = False
+    """The client's command is made from this entry alone; the others have a file in `cli/commands`."""
+
+    def parameters_in(self, place: Place) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter in self.parameters if parameter.place is place)
+
+
+def _object(required: tuple[str, ...] = (), **properties: Schema) -> Schema:
+    return {"type": "object", "required": list(required or properties), "properties": properties}
+
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer"}
+FLAG: Schema = {"type": "boolean"}
+ANY: Schema = {}
+MAYBE_TEXT: Schema = {"type": ["string", "null"]}
+MOMENT: Schema = {"type": "string", "format": "date-time"}
+DATA: Schema = {"type": "object"}
+
+
+def _list(of: Schema) -> Schema:
+    return {"type": "array", "items": of}
+
+
+INSTANCE = _object(
+    entity=TEXT,
+    id=TEXT,
+    state=TEXT,
+    seq=NUMBER,
+    data=DATA,
+    timers={"type": "object", "additionalProperties": MOMENT},
+    unhandled=_list(TEXT),
+)
+APPLIED = _object(
+    action=TEXT, entity=TEXT, id=TEXT, state=TEXT, seq=NUMBER, data=DATA, at=MOMENT, record=NUMBER, repeated=FLAG
+)
+RECORD = _object(
+    seq=NUMBER,
+    at=MOMENT,
+    action=TEXT,
+    cause=TEXT,
+    caller=MAYBE_TEXT,
+    roles=_list(TEXT),
+    args=DATA,
+    state=TEXT,
+    changes=DATA,
+    handed_on=_list(TEXT),
+    table=TEXT,
+)
+OPTION = _object(action=TEXT, possible=FLAG, params=DATA, because={"type": ["object", "null"]})
+DELIVERY = _object(id=TEXT, kind=TEXT, owner=TEXT, to=TEXT, args=DATA, state=TEXT, attempts=NUMBER, error=MAYBE_TEXT)
+ARMED = _object(entity=TEXT, id=TEXT, timer=TEXT, due=MOMENT)
+VERDICT = _object(name=TEXT, verdict=TEXT, because=TEXT, states={"type": ["integer", "null"]}, trace=ANY)
+
+BLUEPRINT = Parameter("blueprint", Place.PATH, "the blueprint's name", TEXT, required=True)
+ENTITY = Parameter("entity", Place.PATH, "an entity of the blueprint", TEXT, required=True)
+ID = Parameter(
+    "id", Place.PATH, "the instance's id", {"type": "string", "minLength": 1, "maxLength": 200}, required=True
+)
+ACTION = Parameter("action", Place.PATH, "an action of the entity", TEXT, required=True)
+KEY = Parameter(
+    "Idempotency-Key",
+    Place.HEADER,
+    "makes a repeat harmless: the same key with the same call gives the first answer again",
+    {"type": "string", "minLength": 1, "maxLength": 200},
+)
+MATCH = Parameter(
+    "If-Match",
+    Place.HEADER,
+    "the `seq` that was read, as an entity tag: the call is refused as `stale-version` if the instance has moved on",
+    TEXT,
+)
+AS = Parameter("Temper-As", Place.HEADER, "with the operator's token: the principal to act as", TEXT)
+LIMIT = Parameter(
+    "limit", Place.QUERY, "how many at most", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+)
+CURSOR = Parameter("cursor", Place.QUERY, "where the page before ended: its `next`", TEXT)
+STATE = Parameter("state", Place.QUERY, "only instances in this control state", TEXT)
+STATUS = Parameter(
+    "status",
+    Place.QUERY,
+    "only deliveries that stand like this; `parked` ones wait for a handler",
+    {"type": "string", "enum": ["waiting", "attempting", "parked", "behind"]},
+)
+
+CALL_PROBLEMS = (
+    "unknown-blueprint",
+    "unknown-entity",
+    "unknown-action",
+    "wrong-state",
+    "denied",
+    "bad-args",
+    "guard-false",
+    "no-case",
+    "out-of-range",
+    "stale-version",
+    "unknown-instance",
+    "id-taken",
+    "idempotency-key-reused",
+    "bad-id",
+    "broken-json",
+    "body-too-large",
+    "storage-full",
+    "store-failed",
+)
+NOT_THERE = ("unknown-blueprint", "unknown-entity", "unknown-instance")
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "health",
+        "GET",
+        "/health",
+        "Whether the server is up, what it serves, and whether it takes calls.",
+        _object(status=TEXT, blueprint=TEXT, table=TEXT),
+        Permission.NONE,
+        command=True,
+    ),
+    Operation(
+        "openapi",
+        "GET",
+        "/openapi.json",
+        "This interface for the live table, as OpenAPI 3.1: every action with its parameters.",
+        DATA,
+        command=True,
+    ),
+    Operation(
+        "explain",
+        "GET",
+        "/explain/{code}",
+        "The page about a code that a message showed, as Markdown.",
+        TEXT,
+        Permission.NONE,
+        (Parameter("code", Place.PATH, "the code", TEXT, required=True),),
+        problems=("unknown-code",),
+        media="text/markdown",
+    ),
+    Operation(
+        "table",
+        "GET",
+        "/v1/{blueprint}/table",
+        "The live table and what was proved about it.",
+        _object(blueprint=TEXT, hash=TEXT, table=DATA, verdicts=_list(VERDICT), search=ANY, accepted=DATA),
+        parameters=(BLUEPRINT,),
+        problems=("unknown-blueprint",),
+        command=True,
+    ),
+    Operation(
+        "apply",
+        "POST",
+        "/v1/{blueprint}/apply",
+        "Certify a new version apart and, if every live instance has its place in it, swap it in. "
+        "Serving goes on meanwhile; if it is refused, the old version stays.",
+        _object(applied={"const": True}, table=TEXT, before=TEXT, changes=_list(TEXT), verdicts=_list(VERDICT)),
+        Permission.OPERATOR,
+        (BLUEPRINT,),
+        body=_object(
+            ("blueprint",),
+            blueprint=_object(path=TEXT, text=TEXT),
+            policies=_list(_object(path=TEXT, text=TEXT)),
+            constants={"type": "object", "additionalProperties": TEXT},
+        ),
+        problems=("unknown-blueprint", "not-certified", "not-admitted", "broken-json", "body-too-large", "bad-request"),
+    ),
+    Operation(
+        "deliveries",
+        "GET",
+        "/v1/{blueprint}/deliveries",
+        "What was handed on and is not settled yet: effects, messages, spawns; parked ones wait for somebody.",
+        _object(deliveries=_list(DELIVERY)),
+        parameters=(BLUEPRINT, STATUS),
+        problems=("unknown-blueprint", "bad-request"),
+        command=True,
+    ),
+    Operation(
+        "timers",
+        "GET",
+        "/v1/{blueprint}/timers",
+        "Every armed timer, the next one first.",
+        _object(timers=_list(ARMED)),
+        parameters=(BLUEPRINT,),
+        problems=("unknown-blueprint",),
+        command=True,
+    ),
+    Operation(
+        "list",
+        "GET",
+        "/v1/{blueprint}/{entity}",
+        "The instances of an entity, by id. Any other query parameter names a field and the value it must have.",
+        _object(instances=_list(INSTANCE), next=MAYBE_TEXT),
+        parameters=(BLUEPRINT, ENTITY, STATE, LIMIT, CURSOR),
+        problems=("unknown-blueprint", "unknown-entity", "bad-filter", "bad-request"),
+        command=True,
+    ),
+    Operation(
+        "get",
+        "GET",
+        "/v1/{blueprint}/{entity}/{id}",
+        "One instance: its state, its data, its armed timers. The entity tag is its `seq`.",
+        INSTANCE,
+        parameters=(BLUEPRINT, ENTITY, ID),
+        problems=NOT_THERE,
+        command=True,
+    ),
+    Operation(
+        "history",
+        "GET",
+        "/v1/{blueprint}/{entity}/{id}/history",
+        "Everything that happened to an instance, oldest first, each under the version it was made with.",
+        _object(records=_list(RECORD), next=MAYBE_TEXT),
+        parameters=(BLUEPRINT, ENTITY, ID, LIMIT, CURSOR),
+        problems=(*NOT_THERE, "bad-request"),
+    ),
+    Operation(
+        "can",
+        "GET",
+        "/v1/{blueprint}/{entity}/{id}/can",
+        "What you can do with an instance now, and for everything else why not. "
+        "Actions with parameters are judged as far as that is possible without them.",
+        _object(entity=TEXT, id=TEXT, state=TEXT, actions=_list(OPTION)),
+        parameters=(BLUEPRINT, ENTITY, ID, AS),
+        problems=("unknown-blueprint", "unknown-entity", "unknown-principal"),
+        command=True,
+    ),
+    Operation(
+        "call",
+        "POST",
+        "/v1/{blueprint}/{entity}/{id}/{action}",
+        "Call an action of an instance; a constructor makes it. The body holds the arguments. "
+        "The answer is given when what happened is durable; what it hands on comes after.",
+        APPLIED,
+        parameters=(BLUEPRINT, ENTITY, ID, ACTION, KEY, MATCH, AS),
+        body=DATA,
+        problems=(*CALL_PROBLEMS, "unknown-principal"),
+    ),
+    Operation(
+        "create",
+        "POST",
+        "/v1/{blueprint}/{entity}/{action}",
+        "Call a constructor and let the server draw the id, which the `Location` names.",
+        APPLIED,
+        parameters=(BLUEPRINT, ENTITY, ACTION, KEY, AS),
+        body=DATA,
+        status=201,
+        problems=(*CALL_PROBLEMS, "unknown-principal"),
+    ),
+)
+
+COMMON_PROBLEMS = ("unknown-route", "method-not-allowed", "shutting-down", "internal-error")
+TOKEN_PROBLEMS = ("no-token", "unknown-token")
+OPERATOR_PROBLEMS = ("not-operator",)
+
+
+def operation(name: str) -> Operation:
+    """The operation of that name; KeyError if there is none.
+
+    >>> operation("get").path
+    '/v1/{blueprint}/{entity}/{id}'
+    """
+    for candidate in OPERATIONS:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(name)
+
+
+def problems_of(asked: Operation) -> tuple[str, ...]:
+    """Every code the operation may answer."""
+    shown = {
+        Permission.NONE: (),
+        Permission.TOKEN: TOKEN_PROBLEMS,
+        Permission.OPERATOR: TOKEN_PROBLEMS + OPERATOR_PROBLEMS,
+    }
+    acting = OPERATOR_PROBLEMS if AS in asked.parameters else ()
+    return tuple(sorted({*asked.problems, *COMMON_PROBLEMS, *shown[asked.permission], *acting}))

@@ -1,0 +1,160 @@
+"""Who may call: principals, their roles and the hashes of their bearer tokens, in a local file that a person can edit.
+
+A token is 32 random bytes, so one round of SHA-256 is enough to keep a stolen file from being a stolen key. The file is
+read again when it changes, so that a token can be withdrawn from a server that runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+OPERATOR = "operator"
+"""The principal that `temper up` makes for whoever started it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who may call. `operator` tells who may change the running system and act as others."""
+
+    name: str
+    roles: frozenset[str]
+    operator: bool = False
+
+
+class BadTokensError(Exception):
+    """The tokens file is not what it should be; the text says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The content of a tokens file."""
+
+    principals: Mapping[str, Principal]
+    hashes: tuple[tuple[str, str], ...]
+    """(hash of a token, principal's name)."""
+
+    def holder(self, token: str) -> Principal | None:
+        """Whose token it is. Every hash is compared, each in constant time: how long it takes tells nothing."""
+        presented = hash_of(token)
+        found = None
+        for known, name in self.hashes:
+            if hmac.compare_digest(known, presented):
+                found = self.principals[name]
+        return found
+
+
+class TokenFile:
+    """A tokens file that is followed while it changes. A broken change keeps what was known before."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp = _stamp(path)
+        self._tokens = read_tokens(path)
+
+    @property
+    def tokens(self) -> Tokens:
+        stamp = _stamp(self.path)
+        if stamp != self._stamp:
+            try:
+                self._tokens = read_tokens(self.path)
+            except BadTokensError:
+                return self._tokens
+            self._stamp = stamp
+        return self._tokens
+
+
+def read_tokens(path: Path) -> Tokens:
+    """The tokens in a TOML or JSON file. Raises `BadTokensError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as wrong:
+        raise BadTokensError(f"{path} cannot be read: {wrong.strerror}") from None
+    except ValueError as wrong:
+        raise BadTokensError(f"{path} is broken: {wrong}") from None
+    listed = data.get("principals") if isinstance(data, dict) else None
+    if not isinstance(listed, dict):
+        raise BadTokensError(f"{path} has no table `principals`")
+    principals: dict[str, Principal] = {}
+    hashes: list[tuple[str, str]] = []
+    for name, entry in listed.items():
+        principals[name], known = _principal(path, name, entry)
+        hashes.extend((known_hash, name) for known_hash in known)
+    return Tokens(principals, tuple(hashes))
+
+
+def create_tokens(path: Path, principals: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
+    """Write a new file with a token for each principal and the operator; what it gives is kept nowhere else."""
+    listed = {name: sorted(roles) for name, roles in principals if name != OPERATOR}
+    drawn = {name: draw() for name in (OPERATOR, *listed)}
+    lines = [
+        "# Who may call. A hash is the SHA-256 of a token; the tokens themselves are not here.",
+        "# The file is read again when it changes: to withdraw a token, delete its line.",
+        "",
+        *_entry(OPERATOR, (), drawn[OPERATOR], operator=True),
+    ]
+    for name, roles in listed.items():
+        lines += _entry(name, roles, drawn[name])
+    write_private(path, "\n".join(lines))
+    return drawn
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    beside.replace(path)
+
+
+def draw() -> str:
+    """A new token."""
+    return f"temper_{secrets.token_urlsafe(32)}"
+
+
+def hash_of(token: str) -> str:
+    """A token's hash as the file holds it.
+
+    >>> hash_of("a")[:14]
+    'sha256:ca97811'
+    """
+    return "sha256:" + hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _principal(path: Path, name: str, entry: object) -> tuple[Principal, list[str]]:
+    match entry:
+        case {"roles": [*roles], "tokens": [*known], **rest} if _all_text(roles) and _all_text(known):
+            operator = rest.pop("operator", False)
+            if rest or not isinstance(operator, bool):
+                raise BadTokensError(f"{path}: principal `{name}` has only roles, tokens and operator = true or false")
+            return Principal(name, frozenset(map(str, roles)), operator), [str(each).lower() for each in known]
+        case _:
+            raise BadTokensError(f"{path}: principal `{name}` needs the lists `roles` and `tokens`")
+
+
+def _all_text(listed: list[object]) -> bool:
+    return all(isinstance(each, str) for each in listed)
+
+
+def _entry(name: str, roles: Iterable[str], token: str, *, operator: bool = False) -> list[str]:
+    head = [f"[principals.{json.dumps(name)}]", f"roles = {json.dumps(list(roles))}"]
+    return [*head, *(["operator = true"] if operator else []), f'tokens = ["{hash_of(token)}"]', ""]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_size
