@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from temper.language.parse.grammar import RETRY
 from temper.language.parse.read import Entries, Fields, Items, Value
 from temper.language.syntax import (
     ActionSyntax,
@@ -104,7 +105,7 @@ def _performs(value: Value | None) -> PerformsSyntax | None:
 def _retry(value: Value | None) -> Pairs | None:
     if not isinstance(value, Fields):
         return None
-    items = ((value.keys[name], one) for name, one in value.values.items())
+    items = ((value.keys[key.name], value.values[key.name]) for key in RETRY.keys if key.name in value.values)
     return Pairs(tuple((key, one) for key, one in items if isinstance(one, Text)), value.span)
 
 

@@ -186,7 +186,7 @@ SCOPE = Record(
         ),
         Key(
             "unbounded",
-            ListOf(Leaf.EXPRESSION, "two bounds", least=2),
+            ListOf(Leaf.EXPRESSION, "two bounds", least=2, most=2),
             "The lowest and the highest `int` that is looked at.",
         ),
         Key("in_flight", Leaf.EXPRESSION, "How many deliveries of one instance, site and receiver may be pending."),

@@ -73,19 +73,17 @@ class Reader:
     def _leaf(self, node: Node, leaf: Leaf, owner: str) -> Text | None:
         if not isinstance(node, ScalarNode):
             return self._collection_for_leaf(node, leaf, owner)
-        if is_null(node.text):
+        if is_null(node.text) or (leaf is not Leaf.PROSE and not node.text.text.strip()):
             self._missing_value(node, leaf, owner)
             return None
-        if leaf in {Leaf.EXPRESSION, Leaf.TYPE}:
-            return self._uncut(node)
         if leaf is Leaf.FLAG:
             return self._flag(node, owner)
         if leaf is Leaf.VERSION:
-            return self._version(node)
-        if leaf is not Leaf.PROSE and not is_string(node.text):
+            return self._version(node, owner)
+        if leaf in {Leaf.NAME, Leaf.TARGET, Leaf.TYPE} and not is_string(node.text):
             self._wrong(node.span, leaf, owner, f"this is {_called(node)}")
             return None
-        return node.text
+        return self._uncut(node) if leaf in {Leaf.EXPRESSION, Leaf.TYPE} else node.text
 
     def _collection_for_leaf(self, node: ListNode | MapNode, leaf: Leaf, owner: str) -> Text | None:
         on_one_line = node.span.line == node.span.end_line
@@ -124,17 +122,20 @@ class Reader:
         self._wrong(node.span, Leaf.FLAG, owner, f"this is {_called(node)}", helps)
         return None
 
-    def _version(self, node: ScalarNode) -> Text | None:
-        if is_int(node.text) and node.text.text == "1":
-            return node.text
-        self._findings.add(
-            "wrong-version",
-            f"`temper: {node.text.text}` is not a version of the language that is known here; the only one is 1",
-            node.span,
-            reason="not 1",
-            helps=self._findings.replace("write `1`", node.span, "1"),
-            mended=True,
-        )
+    def _version(self, node: ScalarNode, owner: str) -> Text | None:
+        if not is_int(node.text):
+            helps = self._findings.replace("write `1`", node.span, "1")
+            self._wrong(node.span, Leaf.VERSION, owner, f"this is {_called(node)}", helps)
+            return None
+        if node.text.text != "1":
+            self._findings.add(
+                "wrong-version",
+                f"{_short(node.text.text)} is not a version of the language that is known here; the only one is 1",
+                node.span,
+                reason="not 1",
+                helps=self._findings.replace("write `1`", node.span, "1"),
+                mended=True,
+            )
         return node.text
 
     def _missing_value(self, node: Node, shape: Shape, owner: str) -> None:
@@ -154,17 +155,19 @@ class Reader:
         if not isinstance(node, ListNode):
             self._mismatch(node, shape, owner)
             return None
-        values = [self.read(item, shape.item, _item_owner(owner)) for item in node.items[:]]
-        if len(values) < shape.least:
-            some = "at least one item" if shape.least == 1 else f"at least {shape.least} items"
-            self._findings.add(
-                "wrong-shape",
-                f"{owner} is {phrase(shape)} and needs {some}",
-                node.span,
-                reason=f"{len(values)} here",
-                helps=(Help("add what is missing"),),
-            )
+        values = [self.read(item, shape.item, _item_owner(owner)) for item in node.items if not self._findings.full]
+        if len(node.items) < shape.least or (shape.most is not None and len(node.items) > shape.most):
+            self._wrong_count(node, shape, owner)
         return Items(tuple(value for value in values if value is not None), node.span)
+
+    def _wrong_count(self, node: ListNode, shape: ListOf, owner: str) -> None:
+        bound = "at least" if shape.most is None else "exactly"
+        self._findings.add(
+            "wrong-shape",
+            f"{owner} is {phrase(shape)}, {bound} {shape.least}",
+            self._head(node.span),
+            reason=f"{len(node.items)} here",
+        )
 
     def _entries(self, node: Node, shape: MapOf, owner: str) -> Entries | None:
         if not isinstance(node, MapNode):
@@ -174,7 +177,7 @@ class Reader:
         for key, item in node.items:
             if self._merge_key(key) or self._findings.full:
                 continue
-            if is_null(key.text) or key.text.text == "":
+            if is_null(key.text) or not key.text.text.strip():
                 self._missing_value(key, Leaf.NAME, f"an entry of {owner}")
                 continue
             value = self.read(item, shape.value, f"`{key.text.text}`")

@@ -21,11 +21,12 @@ class Leaf(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list, with at least `least` items. `what` names its items in a message."""
+    """A list, with at least `least` and at most `most` items. `what` names its items in a message."""
 
     item: Leaf | Record
     what: str
     least: int = 0
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
