@@ -1,0 +1,56 @@
+"""Every example gets the verdicts it is expected to get, from the program itself, as a whole process."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from support.examples import BLESS, EXAMPLES, Expected, expected, names, written
+
+SECONDS_MAX = 10.0
+HELD = {"proved", "exhausted"}
+
+
+def verify(name: str, *options: str) -> tuple[dict, float]:
+    """The JSON of `temper verify`, and the seconds of processor time that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "temper", "verify", "--json", str(EXAMPLES / name), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize("name", names())
+def test_verdicts_and_counts_are_as_pinned(name: str) -> None:
+    report, seconds = verify(name)
+    found = Expected(report["search"]["states"], {each["name"]: each["verdict"] for each in report["properties"]})
+    if BLESS:
+        written(EXAMPLES / name / "expected.toml", found.to_toml())
+    assert found == expected(name), f"`make bless` if this is right: {json.dumps(report)[:2000]}"
+    assert report["certified"], f"{name} must be loadable as it stands"
+    assert report["search"]["complete"], f"{name} must be searched to the end"
+    assert seconds < SECONDS_MAX, f"{name} took {seconds:.1f} s of processor time to verify"
+
+
+@pytest.mark.parametrize("name", names())
+def test_only_liveness_stays_unknown(name: str) -> None:
+    pinned = expected(name)
+    assert pinned is not None
+    text = (EXAMPLES / name / f"{name}.yaml").read_text(encoding="utf-8")
+    properties = text.partition("\nproperties:\n")[2].partition("\nroles:")[0].split("\n  ")
+    for property_name, verdict in pinned.verdicts.items():
+        written_down = "\n".join(properties).partition(f"{property_name}:\n")[2]
+        if verdict not in HELD:
+            assert verdict == "unknown", f"{property_name} is {verdict}"
+            assert "eventually:" in written_down.partition("possible:")[0], f"{property_name} must be decided"
+
+
+@pytest.mark.parametrize(("nodes", "states"), [(3, 288), (5, 8_832), pytest.param(7, 296_448, marks=pytest.mark.slow)])
+def test_two_phase_commit_has_exactly_its_states(nodes: int, states: int) -> None:
+    report, _ = verify("twophase", "--set", f"N={nodes}", "--budget", "10m")
+    assert report["search"] == {**report["search"], "states": states, "complete": True}
