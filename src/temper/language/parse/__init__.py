@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from temper.language.parse.build import build
-from temper.language.parse.characters import SIZE_MAX, check_characters, read_source, too_large
+from temper.language.parse.characters import SIZE_MAX, check_characters, too_large
 from temper.language.parse.compose import compose
 from temper.language.parse.findings import Findings
 from temper.language.parse.grammar import BLUEPRINT
@@ -11,7 +11,7 @@ from temper.language.parse.read import Fields, Reader
 from temper.language.syntax import Tree
 from temper.report import Diagnostic, Source
 
-__all__ = ["parse", "read_source"]
+__all__ = ["parse"]
 
 
 def parse(source: Source, policies: tuple[Source, ...] = ()) -> tuple[Tree | None, tuple[Diagnostic, ...]]:
@@ -26,7 +26,7 @@ def parse(source: Source, policies: tuple[Source, ...] = ()) -> tuple[Tree | Non
     ('on', ())
     """
     if len(source.text) > SIZE_MAX:
-        return None, (too_large(source.path, len(source.text)),)
+        return None, (too_large(source),)
     findings = Findings(source)
     check_characters(findings)
     root = None if findings.sorted() else _read(findings)

@@ -1,4 +1,4 @@
-"""From bytes to a source that is safe to parse and to show: size, encoding, and characters that deceive."""
+"""What a text must be before it is parsed: not too large, and without characters that deceive a reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 from temper.language.parse.findings import Findings
 from temper.report import Diagnostic, Help, Source, Span
 
-SIZE_MAX = 1024 * 1024
+SIZE_MAX = 1_000_000
 ODD_SHOWN_MAX = 20
 
 _DECEIVING = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff"
@@ -23,25 +23,11 @@ _NAMES = {
 }
 
 
-def read_source(path: str, data: bytes) -> tuple[Source, tuple[Diagnostic, ...]]:
-    r"""The source of a file's bytes, and what keeps it from being parsed, if anything does.
-
-    Size comes first, so that nothing is decoded that would be refused. Bytes that are not UTF-8 are kept
-    as lone surrogates, which `parse` reports one by one.
-
-    >>> read_source("a.yaml", b"temper: 1\n")[0].text
-    'temper: 1\n'
-    """
-    if len(data) > SIZE_MAX:
-        return Source(path, ""), (too_large(path, len(data)),)
-    return Source(path, data.decode("utf-8", "surrogateescape")), ()
-
-
-def too_large(path: str, size: int) -> Diagnostic:
-    """The finding that a file is larger than any blueprint that a person could check."""
+def too_large(source: Source) -> Diagnostic:
+    """The finding that a text is larger than any blueprint that a person could check."""
     return Diagnostic(
         "file-too-large",
-        f"`{path}` has {size:,} bytes, but a blueprint may have at most {SIZE_MAX:,}",
+        f"{source.path} has {len(source.text):,} characters, but a blueprint has at most {SIZE_MAX:,}",
         None,
         notes=("the bound keeps parsing fast and its memory small, whatever the file holds",),
         helps=(Help("split the blueprint, or check that this is the file you meant"),),
@@ -66,15 +52,6 @@ def odd_in(text: str) -> int | None:
 def report_odd(findings: Findings, span: Span, character: str) -> None:
     """Report one odd character where it stands, raw or written as an escape."""
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        findings.add(
-            "not-utf-8",
-            f"byte 0x{code - 0xDC00:02X} is not UTF-8, the only encoding of a blueprint",
-            span,
-            reason="not UTF-8",
-            helps=(Help("save the file as UTF-8"),),
-        )
-        return
     replacement = "\n" if character == "\r" else ""
     findings.add(
         "odd-character",
@@ -90,5 +67,7 @@ def _called(character: str) -> str:
     known = _NAMES.get(character)
     if known:
         return known
+    if unicodedata.category(character) == "Cs":
+        return "half of a surrogate pair"
     name = unicodedata.name(character, "")
     return f"a {name.lower()}" if name else "a control character"

@@ -27,6 +27,8 @@ from temper.language.parse.stumble import report_directive
 from temper.language.syntax import Text
 from temper.report import Help, Label, Span
 
+SPLIT_LOOKS_MAX = 500
+"""How many values with an open bracket are looked at: a bound on the time that a hostile file can cost."""
 _MARKERS = re.compile(r"(?:[!&][^\s]*\s+)*(?:[!&][^\s,\]}]*)?")
 _COMMENT = re.compile(r"#[^\n]*")
 
@@ -50,6 +52,7 @@ class _Composer:
         self._text = text
         self._masked = masked
         self._end = 0
+        self._split_looks = 0
 
     def document(self) -> Node | None:
         node: Node | None = None
@@ -183,6 +186,9 @@ class _Composer:
     def _split_end(self, items: list[tuple[ScalarNode, Node]], index: int, value: Node) -> int | None:
         """Where a split expression ends, if it was split: exactly at the end of a later key without a value."""
         if not isinstance(value, ScalarNode) or not value.text.plain or not _opens(value.text.text):
+            return None
+        self._split_looks += 1
+        if self._split_looks > SPLIT_LOOKS_MAX:
             return None
         end = extent(self._source.text, value.span.start, flow=True)
         if end is None or end <= value.span.end:

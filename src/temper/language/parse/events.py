@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import yaml
 from yaml.events import (
     AliasEvent,
+    DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
@@ -85,9 +86,11 @@ def _events(text: str) -> Iterator[Event]:
 
 
 def _bounded(findings: Findings, text: str) -> Iterator[Event]:
-    depth = nodes = 0
+    depth = nodes = documents = 0
     for event in _events(text):
         match event:
+            case DocumentStartEvent():
+                documents += 1
             case MappingStartEvent() | SequenceStartEvent():
                 depth += 1
                 nodes += 1
@@ -99,6 +102,8 @@ def _bounded(findings: Findings, text: str) -> Iterator[Event]:
             _report_bound(findings, start_of(event), deep=depth > DEPTH_MAX)
             raise _BoundError
         yield event
+        if documents > 1:
+            return
 
 
 def _report_bound(findings: Findings, index: int, *, deep: bool) -> None:
@@ -114,7 +119,7 @@ def _report_bound(findings: Findings, index: int, *, deep: bool) -> None:
         )
         return
     findings.add(
-        "file-too-large",
+        "too-many-nodes",
         f"more than {NODES_MAX:,} keys and values, which is more than a blueprint may have",
         span,
         reason="one too many",

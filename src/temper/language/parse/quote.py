@@ -9,6 +9,9 @@ from __future__ import annotations
 from temper.language.parse.findings import Findings
 from temper.language.syntax import Text
 
+EXTENT_MAX = 500
+"""A longer expression is not put together again; that bounds the time a hostile line can cost."""
+_CANDIDATES_MAX = 20
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -20,8 +23,9 @@ def extent(text: str, start: int, *, flow: bool) -> int | None:
     >>> extent("{x: max(1, x), y: 1}", 4, flow=True)
     13
     """
-    line_end = text.find("\n", start)
-    line_end = len(text) if line_end < 0 else line_end
+    limit = min(len(text), start + EXTENT_MAX)
+    line_end = text.find("\n", start, limit)
+    line_end = limit if line_end < 0 else line_end
     open_brackets: list[str] = []
     at = start
     while at < line_end:
@@ -41,7 +45,8 @@ def extent(text: str, start: int, *, flow: bool) -> int | None:
         elif not open_brackets and _ends(text, at, flow=flow):
             break
         at += 1
-    return None if open_brackets else _trim(text, start, at)
+    cut_short = at == limit and at < len(text)
+    return None if open_brackets or cut_short else _trim(text, start, at)
 
 
 def _ends(text: str, at: int, *, flow: bool) -> bool:
@@ -85,15 +90,17 @@ def report_quote(findings: Findings, start: int, end: int, reason: str) -> Text:
 def broken_value(text: str, error: int) -> tuple[int, int] | None:
     """The value on whose text YAML stumbled at `error`: what follows the nearest `key: ` that reaches so far."""
     line_start = text.rfind("\n", 0, error) + 1
-    candidate = text.rfind(": ", line_start, error)
-    while candidate >= 0:
+    candidate = error
+    for _ in range(_CANDIDATES_MAX):
+        candidate = text.rfind(": ", max(line_start, error - EXTENT_MAX), candidate)
+        if candidate < 0:
+            return None
         start = candidate + 2
         while text[start : start + 1] in {" ", "\t"}:
             start += 1
         end = extent(text, start, flow=_in_flow(text, line_start, start))
-        if end is not None and end > start and start <= error <= end and "\n" not in text[start:end]:
-            return (start, end) if end > error or start < error else None
-        candidate = text.rfind(": ", line_start, candidate)
+        if end is not None and start <= error <= end and start < end:
+            return start, end
     return None
 
 
