@@ -33,6 +33,7 @@ from temper.machine.codec import (
     table_hash,
     table_to_json,
 )
+from temper.machine.concrete import concrete
 from temper.machine.diff import Difference, DifferenceKind, diff
 from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
 from temper.machine.holds import Binding, Holder, StepHolder, holder, step_holder
@@ -247,6 +248,7 @@ __all__ = [
     "cedar_schema",
     "cell_from_json",
     "cell_to_json",
+    "concrete",
     "contains",
     "delivery_from_json",
     "delivery_to_json",
