@@ -1,0 +1,169 @@
+"""One call from request to answer: keys, barriers, the step, and the wait until the answer may leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+from temper.machine import Address, Rejected
+from temper.run.answer import Done, Response, Retryable, Terminal, answer_from_json, answer_to_json
+from temper.run.codec import text
+from temper.run.driver import Driver, Entered, Trouble
+from temper.run.engine import Called
+from temper.run.record import Record
+from temper.run.requests import Request, addressed, arguments, digest, named
+from temper.run.store.protocol import StorageFullError, StoreError
+from temper.run.store.rows import AnswerRow
+from temper.run.work import Work
+
+CLOSING = Retryable("shutting-down", "the runtime is closing; ask again when it is back")
+
+
+class Calls:
+    """Takes requests while versions come and go, answers each once, and repeats an answer under its key."""
+
+    def __init__(self, driver: Driver, work: Work) -> None:
+        self._driver, self._work = driver, work
+        self._open = asyncio.Event()
+        self._open.set()
+        self._asked: dict[str, tuple[str, asyncio.Future[Response | None]]] = {}
+
+    def bar(self) -> None:
+        """Let new calls wait, while a version is loaded."""
+        self._open.clear()
+
+    def unbar(self) -> None:
+        self._open.set()
+
+    async def call(self, request: Request) -> Response:
+        """Whatever happens, the answer says it; nothing is raised for what a caller or the world did."""
+        if not self._open.is_set():
+            await self._open.wait()
+        if (problem := self._refused(request)) is not None:
+            return problem
+        try:
+            if request.key is None:
+                return await self._asked_once(request, None)
+            return await self._asked_under(request, request.key)
+        except StoreError as error:
+            return failed(error)
+
+    def _refused(self, request: Request) -> Response | None:
+        driver = self._driver
+        if driver.closed:
+            return CLOSING
+        if driver.trouble is not None:
+            return troubled(driver.trouble)
+        problem = addressed(driver.version, request.entity, request.id) or named("caller", request.caller)
+        if problem is None and request.key is not None:
+            problem = named("idempotency key", request.key)
+        return problem
+
+    async def _asked_under(self, request: Request, key: str) -> Response:
+        """Under a key the first request decides; the same request gets the same answer, another one a problem."""
+        try:
+            bound = digest(self._driver.version.table.blueprint, request)
+        except (ValueError, RecursionError):
+            return Rejected("bad-args", "the arguments are no JSON that can be kept")
+        while key in self._asked:
+            digest_before, answered = self._asked[key]
+            if digest_before != bound:
+                return _reused(key)
+            if (response := await asyncio.shield(answered)) is not None:
+                return _repeated(response)
+            # Whoever asked first went away; what was decided is in the store once it is durable.
+            await self._driver.durable()
+        row = self._driver.world.store.answer(key)
+        if row is not None:
+            return _reused(key) if row.digest != bound else answer_from_json(json.loads(row.body))
+        answered = asyncio.get_running_loop().create_future()
+        self._asked[key] = (bound, answered)
+        response = None
+        try:
+            response = await self._asked_once(request, bound)
+        except StoreError as error:
+            response = failed(error)
+        finally:
+            del self._asked[key]
+            answered.set_result(response)
+        return response
+
+    async def _asked_once(self, request: Request, bound: str | None) -> Response:
+        driver = self._driver
+        address = self._address(request)
+        values = arguments(driver.version, address, request.action, request.args)
+        if isinstance(values, Rejected):
+            return await self._rejected(request, address, values, bound)
+        taken = self._work.courier.is_expected(address)
+        called = Called(request.action, values, request.caller, request.roles, request.expected, taken)
+        entered = driver.enter(address, called)
+        if entered is None:
+            return troubled(driver.trouble) if driver.trouble is not None else CLOSING
+        outcome = entered.reply
+        if isinstance(outcome, Rejected):
+            return await self._rejected(request, address, outcome, bound)
+        return await self._applied(request, entered, outcome, bound)
+
+    def _address(self, request: Request) -> Address:
+        if request.id is not None:
+            return Address(request.entity, request.id)
+        entity = self._driver.version.entities[request.entity]
+        return Address(request.entity, request.entity if entity.single else self._driver.world.chance.id())
+
+    async def _applied(self, request: Request, entered: Entered, record: Record, bound: str | None) -> Response:
+        version = self._driver.version
+        cell = self._driver.instance(record.address).cell
+        done = Done(
+            entity=cell.entity,
+            id=cell.id,
+            action=record.action,
+            state=cell.control,
+            seq=cell.seq,
+            data=version.fields[cell.entity].encode(cell.data),
+            record=record.number,
+            at=record.at,
+        )
+        if request.key is not None and bound is not None:
+            self._remember(request.key, bound, record.at, done)
+        end = await entered.gathering.ended
+        return done if end is None else failed(end)
+
+    async def _rejected(self, request: Request, address: Address, why: Rejected, bound: str | None) -> Response:
+        """A rejection, too, is told only when the state that it read is durable."""
+        driver = self._driver
+        if request.key is not None and bound is not None and driver.takes:
+            self._remember(request.key, bound, driver.world.clock.now(), why)
+            waits_for = driver.committer.flush()
+        else:
+            unsettled = driver.unsettled(address)
+            if unsettled is None:
+                return why
+            waits_for = unsettled
+        end = await waits_for.ended
+        return why if end is None else failed(end)
+
+    def _remember(self, key: str, bound: str, at: int, answer: Done | Rejected) -> None:
+        self._driver.journal.remember(AnswerRow(key, bound, at, text(answer_to_json(answer))))
+
+
+def failed(error: StoreError) -> Retryable:
+    """Why a call that was under way got no answer. Nothing of it was kept, so it may be asked again."""
+    if isinstance(error, StorageFullError):
+        return Retryable("storage-full", f"{error}; nothing changed, and calls are taken again when there is room")
+    return Retryable("store-failed", f"{error}; nothing changed, and the same call may be made again")
+
+
+def troubled(trouble: Trouble) -> Retryable:
+    """Why no call is taken just now."""
+    problem = failed(trouble.error)
+    return replace(problem, facts=(("since", str(trouble.since)), ("next", "the store is tried again every second")))
+
+
+def _reused(key: str) -> Terminal:
+    message = "this idempotency key already stands for another request; take a new key for a new request"
+    return Terminal("idempotency-key-reused", message, (("key", key),))
+
+
+def _repeated(response: Response) -> Response:
+    return replace(response, repeated=True) if isinstance(response, Done) else response

@@ -1,0 +1,198 @@
+"""Records, instances and pending deliveries as rows, and back, under the table they were made under."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from temper.machine import (
+    INT_MAX,
+    Address,
+    Cell,
+    Delivery,
+    Effecting,
+    Message,
+    Refusal,
+    Spawning,
+    Value,
+    delivery_from_json,
+    delivery_to_json,
+)
+from temper.run.engine import Instance
+from temper.run.record import Pending, Record, kind_of, owner_of, receiver_of
+from temper.run.store.rows import CellRow, PendingRow
+from temper.run.version import Columns, Version
+
+Versions = Mapping[str, Version]
+"""Every version that was ever loaded, by hash."""
+
+_PLAIN = ("rule", "cause", "caller", "gate", "case", "before", "effect", "outcome", "note")
+
+
+def text(data: Any) -> str:
+    """JSON text in ASCII: any string that Python can hold survives the way through a database."""
+    return json.dumps(data, separators=(",", ":"))
+
+
+def record_to_json(version: Version, record: Record) -> dict[str, Any]:
+    """A record as data; what is at its default is left out."""
+    entity, id_ = record.address
+    data: dict[str, Any] = {"number": record.number, "at": record.at, "table": record.table}
+    if entity:
+        data |= {"entity": entity, "id": id_}
+    for name in _PLAIN:
+        value = getattr(record, name)
+        if value is not None and value != "":
+            data[name] = value
+    if record.roles:
+        data["roles"] = list(record.roles)
+    if record.action:
+        data["action"] = record.action
+    if record.args:
+        data["args"] = version.params[entity, record.action].encode_pairs(record.args)
+    if record.fields:
+        data["fields"] = version.outcomes[record.effect, record.outcome].encode_pairs(record.fields)
+    return data | _changes_to_json(version, record)
+
+
+def _changes_to_json(version: Version, record: Record) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    if record.stepped or record.data is not None:
+        data |= {"state": record.control, "seq": record.seq}
+        columns = version.fields[record.address.entity]
+        if record.data is not None:
+            data["data"] = columns.encode(record.data)
+        elif record.changes:
+            pairs = tuple((columns.names[index], value) for index, value in record.changes)
+            data["set"] = columns.encode_pairs(pairs)
+    if record.stepped:
+        data["stepped"] = True
+    if record.timers is not None:
+        data["timers"] = [list(timer) for timer in record.timers]
+    if record.made:
+        data["made"] = [pending_to_json(version, pending) for pending in record.made]
+    for name in ("consumed", "withdrawn"):
+        if keys := getattr(record, name):
+            data[name] = [list(key) for key in keys]
+    data |= {name: True for name in ("unhandled", "burnt") if getattr(record, name)}
+    return data
+
+
+def record_from_json(versions: Versions, data: Mapping[str, Any]) -> Record:
+    """The record that was written, read with the types of the table it was made under."""
+    version = versions[data["table"]]
+    entity, action = data.get("entity", ""), data.get("action", "")
+    columns = version.fields.get(entity)
+    plain = {name: data[name] for name in _PLAIN if name in data}
+    effect, outcome = data.get("effect", ""), data.get("outcome", "")
+    return Record(
+        number=data["number"],
+        at=data["at"],
+        table=data["table"],
+        address=Address(entity, data.get("id", "")),
+        **plain,
+        roles=tuple(data.get("roles", ())),
+        action=action,
+        args=version.params[entity, action].decode_pairs(data["args"]) if "args" in data else (),
+        fields=version.outcomes[effect, outcome].decode_pairs(data["fields"]) if "fields" in data else (),
+        stepped=data.get("stepped", False),
+        control=data.get("state", ""),
+        seq=data.get("seq", 0),
+        data=columns.decode(data["data"]) if columns is not None and "data" in data else None,
+        changes=_changes_from_json(columns, data.get("set")),
+        timers=_timers(data["timers"]) if "timers" in data else None,
+        made=tuple(pending_from_json(version, made) for made in data.get("made", ())),
+        consumed=tuple((place, round_) for place, round_ in data.get("consumed", ())),
+        withdrawn=tuple((place, round_) for place, round_ in data.get("withdrawn", ())),
+        unhandled=data.get("unhandled", False),
+        burnt=data.get("burnt", False),
+    )
+
+
+def _changes_from_json(columns: Columns | None, data: Mapping[str, Any] | None) -> tuple[tuple[int, Value], ...]:
+    if data is None or columns is None:
+        return ()
+    return tuple((columns.index[name], value) for name, value in columns.decode_pairs(data))
+
+
+def _timers(data: Sequence[Any]) -> tuple[tuple[str, int], ...]:
+    return tuple((name, due) for name, due in data)
+
+
+def pending_to_json(version: Version, pending: Pending) -> dict[str, Any]:
+    """A pending delivery inside a record."""
+    data = {"place": pending.place, "round": pending.round, "not_before": pending.not_before}
+    return data | {"delivery": delivery_to_json(version.table, pending.delivery)}
+
+
+def pending_from_json(version: Version, data: Mapping[str, Any]) -> Pending:
+    """The pending delivery that a record made."""
+    delivery = delivery_from_json(version.table, data["delivery"])
+    return Pending(data["place"], data["round"], delivery, not_before=data["not_before"])
+
+
+def pending_args(version: Version, delivery: Delivery) -> dict[str, Any]:
+    """What a delivery carries, as JSON data."""
+    match delivery:
+        case Effecting():
+            return version.asks[delivery.effect].encode_pairs(delivery.args)
+        case Refusal(of, _):
+            return pending_args(version, of)
+        case Message() | Spawning():
+            entity = receiver_of(delivery).entity
+            return version.params[entity, delivery.action].encode_pairs(delivery.args)
+
+
+def pending_row(version: Version, pending: Pending) -> PendingRow:
+    """The row of a pending delivery."""
+    delivery = pending.delivery
+    return PendingRow(
+        pending.place,
+        pending.round,
+        kind_of(delivery),
+        *owner_of(delivery),
+        *receiver_of(delivery),
+        int(pending.claimed),
+        pending.attempts,
+        pending.not_before,
+        pending.note,
+        text(delivery_to_json(version.table, delivery)),
+    )
+
+
+def pending_from_row(version: Version, row: PendingRow) -> Pending:
+    """The pending delivery of a row."""
+    delivery = delivery_from_json(version.table, json.loads(row.body))
+    return Pending(row.place, row.round, delivery, bool(row.claimed), row.attempts, row.not_before, row.note)
+
+
+def cell_row(version: Version, instance: Instance) -> CellRow:
+    """The row of an instance. Its pending effects have rows of their own."""
+    cell = instance.cell
+    due = min((due for _, due in cell.timers), default=None)
+    return CellRow(
+        cell.entity,
+        cell.id,
+        cell.control,
+        cell.seq,
+        cell.clock,
+        None if due is None else min(due, INT_MAX),
+        text(cell.timers) if cell.timers else "[]",
+        text(version.fields[cell.entity].encode(cell.data)),
+        text(instance.marks) if instance.marks else "[]",
+        int(instance.burnt),
+    )
+
+
+def cell_from_row(version: Version, row: CellRow) -> Cell:
+    """The cell of a row."""
+    data = version.fields[row.entity].decode(json.loads(row.data))
+    return Cell(row.entity, row.id, row.control, data, _timers(json.loads(row.timers)), row.clock, row.seq)
+
+
+def instance_from_rows(version: Version, row: CellRow, effects: Sequence[PendingRow]) -> Instance:
+    """An instance as the store has it."""
+    marks = tuple(json.loads(row.marks))
+    pending = tuple(pending_from_row(version, effect) for effect in effects)
+    return Instance(cell_from_row(version, row), pending, marks, bool(row.burnt))

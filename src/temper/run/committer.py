@@ -1,0 +1,142 @@
+"""Group commit: whatever arrives while one transaction is on its way to the disk goes into the next.
+
+One transaction is under way at a time. What waits for it hears how it ended, all at once and in order; if it
+failed, so did everything gathered behind it, because that was computed from what is now not true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from temper.run.engine import Command
+from temper.run.journal import Journal
+from temper.run.store.protocol import Store, StoreError
+from temper.run.store.rows import Batch
+
+End: TypeAlias = StoreError | None
+"""How a transaction ended: None when it is durable."""
+
+
+@dataclass(slots=True, eq=False)
+class Gathering:
+    """Everybody who waits for one transaction, and what is to be done when it is durable."""
+
+    number: int
+    ended: asyncio.Future[End]
+    commands: list[Command] = field(default_factory=list)
+
+
+class Committer:
+    """Sends what the journal gathered to the store, one batch after the other.
+
+    `durable` is called with the commands of a batch that was kept, `failed` once when one was not; the
+    committer then stands still until `begin` gives it a new journal.
+    """
+
+    def __init__(
+        self, store: Store, *, durable: Callable[[list[Command]], None], failed: Callable[[StoreError], None]
+    ) -> None:
+        self._store = store
+        self._durable, self._failed = durable, failed
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[tuple[Batch, Gathering] | None] = queue.SimpleQueue()
+        self._under_way: Gathering | None = None
+        self._scheduled = False
+        self._number = 0
+        self._stopped = True
+        self._thread: threading.Thread | None = None
+        if store.blocks:
+            self._thread = threading.Thread(target=self._write, name="temper-journal", daemon=True)
+            self._thread.start()
+
+    def begin(self, journal: Journal) -> None:
+        """Start, or start anew behind a failure."""
+        assert self._under_way is None, "a new journal begins when nothing is under way"
+        self.journal = journal
+        self.gathering = self._gather()
+        self._stopped = False
+
+    @property
+    def durable_number(self) -> int:
+        """Gatherings up to this number are durable."""
+        return (self._under_way or self.gathering).number - 1
+
+    def flush(self) -> Gathering:
+        """See to it that what is gathered gets on its way; the gathering tells when it is there."""
+        if not self._scheduled and self._under_way is None:
+            self._scheduled = True
+            self._loop.call_soon(self._send)
+        return self.gathering
+
+    def latest(self) -> Gathering | None:
+        """What to wait for so that everything computed so far is durable; None if it is."""
+        return self.gathering if not self.journal.is_empty else self._under_way
+
+    def close(self) -> None:
+        """End the writing thread; what is under way is finished first."""
+        self._stopped = True
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+
+    def _gather(self) -> Gathering:
+        self._number += 1
+        return Gathering(self._number, self._loop.create_future())
+
+    def _send(self) -> None:
+        self._scheduled = False
+        if self._stopped or self._under_way is not None or self.journal.is_empty:
+            return
+        gathering, batch = self.gathering, self.journal.take()
+        self._under_way, self.gathering = gathering, self._gather()
+        if self._thread is not None:
+            self._jobs.put((batch, gathering))
+        else:
+            self._finish(gathering, self._commit(batch))
+
+    def _write(self) -> None:
+        """The writing thread: the only one that changes the store."""
+        while (job := self._jobs.get()) is not None:
+            batch, gathering = job
+            end = self._commit(batch)
+            try:
+                self._loop.call_soon_threadsafe(self._finish, gathering, end)
+            except RuntimeError:
+                return  # The loop is gone, and with it everybody who could be told.
+
+    def _commit(self, batch: Batch) -> End:
+        try:
+            self._store.commit(batch)
+        except StoreError as error:
+            return None if self._is_kept_all_the_same(batch) else error
+        return None
+
+    def _is_kept_all_the_same(self, batch: Batch) -> bool:
+        """A commit that reports a failure may have reached the disk; the store itself knows."""
+        try:
+            self._store.recover()
+            head = self._store.head()
+        except StoreError:
+            return False
+        return (head.commit, head.chain) == (batch.head.commit, batch.head.chain)
+
+    def _finish(self, gathering: Gathering, end: End) -> None:
+        self._under_way = None
+        if end is not None:
+            self._stopped = True
+            self._failed(end)
+            for lost in (gathering, self.gathering):
+                lost.ended.set_result(end)
+            return
+        try:
+            self._durable(gathering.commands)
+        finally:
+            gathering.ended.set_result(None)
+        if not self.journal.is_empty:
+            # Without a thread this goes through the loop, lest a long chain of steps become a deep recursion.
+            self._send() if self._thread is not None else self.flush()

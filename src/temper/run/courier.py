@@ -1,0 +1,68 @@
+"""Messages, spawns and refusals on their way: the machine delivers them itself, each applied exactly once.
+
+A delivery is a durable row until the record that consumes it deletes the row, in one transaction. So it is
+carried at least once and applied exactly once, whatever crashes in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from temper.machine import Address, Message, Spawning
+from temper.run.alarms import Alarms
+from temper.run.driver import Driver
+from temper.run.engine import Delivered
+from temper.run.record import Pending, Record, receiver_of
+from temper.run.store.protocol import StoreError
+
+RETRY_MILLISECONDS = 1000
+
+
+class Courier:
+    """Carries deliveries to their receivers; messages to a child that is not born yet wait for it."""
+
+    def __init__(self, driver: Driver, alarms: Alarms) -> None:
+        self._driver, self._alarms = driver, alarms
+        self._expected: dict[Address, tuple[int, int]] = {}
+        self._waiting: dict[Address, list[Pending]] = {}
+
+    def is_expected(self, address: Address) -> bool:
+        """Whether a spawn is on its way that will make this instance."""
+        return address in self._expected
+
+    def expect(self, deliveries: Iterable[Pending]) -> None:
+        """Note the children before anything is carried, so that no message arrives ahead of its receiver."""
+        for pending in deliveries:
+            if isinstance(pending.delivery, Spawning):
+                self._expected[pending.delivery.child] = pending.key
+
+    def carry(self, pending: Pending) -> None:
+        """Deliver now, or when its time or its receiver has come."""
+        if pending.not_before > self._driver.world.clock.now():
+            self._alarms.at(pending.not_before, lambda: self._arrive(pending))
+        else:
+            self._arrive(pending)
+
+    def recorded(self, record: Record) -> None:
+        """A child was born or refused: what waited for it goes on."""
+        expected = self._expected.get(record.address)
+        if expected is not None and expected in record.consumed:
+            del self._expected[record.address]
+            for pending in self._waiting.pop(record.address, ()):
+                self.carry(pending)
+
+    def stop(self) -> None:
+        """Forget everything; the store has it."""
+        self._expected.clear()
+        self._waiting.clear()
+
+    def _arrive(self, pending: Pending) -> None:
+        receiver = receiver_of(pending.delivery)
+        if isinstance(pending.delivery, Message) and receiver in self._expected:
+            self._waiting.setdefault(receiver, []).append(pending)
+            return
+        try:
+            self._driver.enter(receiver, Delivered(pending))
+        except StoreError:
+            due = self._driver.world.clock.now() + RETRY_MILLISECONDS
+            self._alarms.at(due, lambda: self._arrive(pending))

@@ -1,0 +1,147 @@
+"""The journal: what the next transaction will hold, the hash chain over records, and replay.
+
+Sans-IO: it numbers, encodes and chains; a store keeps what it makes. Everything that arrives while one
+transaction is on its way to the disk gathers here for the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from temper.machine import Address, absent
+from temper.run.codec import Versions, cell_row, pending_row, record_from_json, record_to_json, text
+from temper.run.engine import Instance, absorb
+from temper.run.record import Pending, Record
+from temper.run.store.rows import GENESIS, AnswerRow, Batch, Head, Noted, RecordRow, VersionRow
+from temper.run.version import Version
+
+
+class Journal:
+    """Gathers writes until `take` makes a batch of them."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._changed: dict[Address, tuple[Version, Instance]] = {}
+        self._batch = Batch(head)
+        self._is_empty = True
+
+    @property
+    def next_record(self) -> int:
+        return self._head.record + 1
+
+    @property
+    def next_place(self) -> int:
+        return self._head.place + 1
+
+    @property
+    def identity(self) -> str:
+        """Drawn once for each store; idempotency keys of effects begin with it."""
+        return self._head.identity
+
+    @property
+    def is_empty(self) -> bool:
+        return self._is_empty
+
+    def append(self, version: Version, record: Record, after: Instance | None) -> None:
+        """Write a record, the instance after it (None if there is none to keep) and what it did to deliveries."""
+        assert record.number == self.next_record, f"record {record.number} where {self.next_record} is due"
+        body = text(record_to_json(version, record))
+        chain = chained(self._head.chain, body)
+        place = max((self._head.place, *(pending.place for pending in record.made)))
+        self._head = self._head._replace(record=record.number, place=place, chain=chain)
+        self._batch.records.append(RecordRow(record.number, *record.address, record.at, body, chain))
+        if after is not None:
+            self._changed[record.address] = (version, after)
+        if record.consumed or record.withdrawn:
+            self._remove((*record.consumed, *record.withdrawn))
+        for pending in record.made:
+            self._batch.made[pending.place] = pending_row(version, pending)
+        self._is_empty = False
+
+    def _remove(self, keys: Iterable[tuple[int, int]]) -> None:
+        """A delivery that this very batch made is never written; any other must be there to be deleted."""
+        for place, round_ in keys:
+            row = self._batch.made.get(place)
+            if row is not None and row.round == round_:
+                del self._batch.made[place]
+            else:
+                self._batch.consumed.add((place, round_))
+                self._batch.noted.pop(place, None)
+
+    def note(self, pending: Pending) -> None:
+        """Book-keeping about a delivery that stays pending."""
+        row = self._batch.made.get(pending.place)
+        noted = Noted(*pending.key, int(pending.claimed), pending.attempts, pending.not_before, pending.note)
+        if row is None:
+            self._batch.noted[pending.place] = noted
+        else:
+            self._batch.made[pending.place] = row._replace(**noted._asdict())
+        self._is_empty = False
+
+    def remember(self, answer: AnswerRow) -> None:
+        """Keep the answer that was given under an idempotency key."""
+        self._batch.answers[answer.key] = answer
+        self._is_empty = False
+
+    def load(self, version: VersionRow) -> None:
+        """Put a version in force."""
+        self._batch.version = version
+        self._is_empty = False
+
+    def take(self) -> Batch:
+        """Everything gathered, as one transaction; gathering starts anew behind it."""
+        batch = self._batch
+        self._head = self._head._replace(commit=self._head.commit + 1)
+        batch.head = self._head
+        batch.cells = {address: cell_row(version, after) for address, (version, after) in self._changed.items()}
+        self._batch, self._changed, self._is_empty = Batch(self._head), {}, True
+        return batch
+
+
+def chained(before: str, body: str) -> str:
+    """The hash of a record: SHA-256 over the hash before it and its own text.
+
+    >>> chained(GENESIS, "{}")[:8]
+    'd9f8b0e5'
+    """
+    return hashlib.sha256(f"{before}{body}".encode()).hexdigest()
+
+
+def first_broken(rows: Iterable[RecordRow], before: str = GENESIS, number: int = 0) -> int | None:
+    """The number of the first record that is missing or altered; None if the chain is whole."""
+    for row in rows:
+        number += 1
+        before = chained(before, row.body)
+        if row.number != number or row.hash != before:
+            return number
+    return None
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What the records alone say: every instance and everything pending."""
+
+    instances: dict[Address, Instance] = field(default_factory=dict)
+    pending: dict[int, Pending] = field(default_factory=dict)
+
+
+def replay(versions: Versions, rows: Iterable[RecordRow]) -> Replayed:
+    """Fold the records with `absorb`, exactly as the live engine does."""
+    replayed = Replayed()
+    for row in rows:
+        _replay(versions, replayed, record_from_json(versions, json.loads(row.body)))
+    return replayed
+
+
+def _replay(versions: Versions, replayed: Replayed, record: Record) -> None:
+    if record.address.entity:
+        version = versions[record.table]
+        before = replayed.instances.get(record.address) or Instance(absent(version.table, record.address))
+        replayed.instances[record.address] = absorb(before, record)
+    for place, _ in (*record.consumed, *record.withdrawn):
+        del replayed.pending[place]
+    for pending in record.made:
+        replayed.pending[pending.place] = pending

@@ -1,0 +1,232 @@
+"""The runtime: certified tables, live. Everything that a server, a test or a simulation does goes through here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from temper.machine import Certificate, Certified, TransitionTable, table_from_json
+from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
+from temper.run.calls import Calls, failed
+from temper.run.codec import Versions
+from temper.run.driver import Driver
+from temper.run.journal import first_broken
+from temper.run.queries import Queries
+from temper.run.reload import Admitted, Image, NotAdmitted, Reload, first_load, live_images
+from temper.run.requests import Request
+from temper.run.store.protocol import Store, StoreError
+from temper.run.store.rows import RecordRow
+from temper.run.version import Version, stage
+from temper.run.work import Work
+from temper.run.world import Handler, World
+
+
+class Runtime:
+    """Serves one blueprint over one store. Made by `open_runtime`; close it with `close`."""
+
+    def __init__(self, world: World, certified: Certified, version: Version) -> None:
+        self._world, self._certified = world, certified
+        self._driver = Driver(world, version)
+        self._work = Work(self._driver)
+        self._driver.obeys = self._work
+        self._driver.begin()
+        self._calls = Calls(self._driver, self._work)
+        self._queries = Queries(self._driver, self._work)
+        self._loading = asyncio.Lock()
+
+    # Asking for something
+
+    async def call(
+        self,
+        entity: str,
+        id: str | None,  # noqa: A002 (the blueprint's word)
+        action: str,
+        args: Mapping[str, Any],
+        *,
+        caller: str,
+        roles: frozenset[str],
+        key: str | None = None,
+        expected: int | None = None,
+    ) -> Response:
+        """Ask for an action. The answer is durable when it comes; `Retryable` means that nothing changed.
+
+        `args` are JSON data. Without an id a constructor gets one. Under a `key` the same request has one answer,
+        however often it is asked. `expected` is the version (`seq`) that the caller has seen.
+        """
+        return await self._calls.call(Request(entity, id, action, args, caller, roles, key, expected))
+
+    # Looking
+
+    def read(self, entity: str, id: str) -> Seen | Problem:  # noqa: A002
+        """One instance as it is durable."""
+        return self._queries.read(entity, id)
+
+    async def list(
+        self,
+        entity: str,
+        *,
+        state: str | None = None,
+        where: Mapping[str, Any] | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Listed | Problem:
+        """A page of instances by id, in a state and with JSON values in fields if they are given."""
+        return await self._queries.page(entity, state, where or {}, after, limit)
+
+    def history(
+        self,
+        entity: str,
+        id: str,  # noqa: A002
+        *,
+        after: int = 0,
+        limit: int = 100,
+    ) -> tuple[RecordRow, ...] | Problem:
+        """The journal records of one instance, oldest first."""
+        return self._queries.history(entity, id, after, limit)
+
+    def records(self, *, after: int = 0, limit: int = 100) -> tuple[RecordRow, ...] | Problem:
+        """The journal records of all instances, oldest first."""
+        return self._queries.records(after, limit)
+
+    def available(
+        self,
+        entity: str,
+        id: str | None,  # noqa: A002
+        *,
+        caller: str,
+        roles: frozenset[str],
+    ) -> tuple[Option, ...] | Problem:
+        """What can be done now, and why not; with no id, which constructors there are."""
+        return self._queries.available(entity, id, caller, roles)
+
+    def pending(self, *, limit: int = 1000) -> tuple[Waiting, ...] | Problem:
+        """Deliveries that wait, and for what."""
+        return self._queries.pending(limit)
+
+    def timers(self, *, limit: int = 1000) -> tuple[Armed, ...] | Problem:
+        """Armed timers and when they are due, the next first."""
+        return self._queries.timers(limit)
+
+    @property
+    def table(self) -> TransitionTable:
+        """The table in force."""
+        return self._driver.version.table
+
+    @property
+    def table_hash(self) -> str:
+        """Its name, as records carry it."""
+        return self._driver.version.hash
+
+    @property
+    def verdicts(self) -> Certificate:
+        """What was decided about the table in force."""
+        return self._certified.certificate
+
+    def health(self) -> dict[str, Any]:
+        """How it goes, as data: `status` is `good`, `storage-full`, `store-failed` or `loading`."""
+        driver = self._driver
+        trouble = driver.trouble
+        status = "loading" if driver.paused else "good"
+        if trouble is not None:
+            status = failed(trouble.error).code
+        data: dict[str, Any] = {"status": status, "blueprint": driver.version.table.blueprint}
+        data |= {"table": driver.version.hash, "now": self._world.clock.now(), "faults": list(self._work.faults)}
+        waiting = self.pending()
+        if isinstance(waiting, tuple):
+            data["pending"] = len(waiting)
+            data["parked"] = sum(delivery.status == "parked" for delivery in waiting)
+        if trouble is not None:
+            data |= {"because": str(trouble.error), "since": trouble.since}
+        return data
+
+    # Versions and handlers
+
+    async def apply(
+        self, certified: Certified, *, handlers: Mapping[str, Handler] | None = None
+    ) -> Admitted | NotAdmitted | Problem:
+        """Load a certified version without stopping, or refuse it with the list of what stands in the way."""
+        async with self._loading:
+            self._calls.bar()
+            try:
+                ended = await Reload(self._driver).load(certified)
+                if isinstance(ended, Admitted):
+                    self._certified = certified
+                    if handlers is not None:
+                        self._work.use(handlers)
+                return ended
+            finally:
+                self._calls.unbar()
+
+    def use(self, handlers: Mapping[str, Handler]) -> None:
+        """Have other handlers from now on; what was parked for want of one goes on."""
+        self._work.use(handlers)
+
+    def live_images(self) -> tuple[Image, ...]:
+        """The distinct states of live instances with what is pending, so that a search can start from them, too."""
+        return live_images(self._driver.version, self._world.store)
+
+    def versions(self) -> Versions:
+        """Every version that was ever loaded, by hash, to read old records with."""
+        return load_versions(self._world.store)
+
+    def first_broken_record(self) -> int | None:
+        """Walk the whole hash chain; the number of the first record that is missing or altered."""
+        return first_broken(_all_records(self._world.store))
+
+    # Beginning and end
+
+    def begin(self) -> None:
+        """Take up what is pending and armed."""
+        self._work.resume()
+
+    async def quiet(self) -> None:
+        """Wait until nothing goes on that does not merely wait for its time; for tests and simulation."""
+        while self._work.is_busy:
+            if self._driver.committer.latest() is not None:
+                await self._driver.durable()
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Finish what is on its way to the disk, cut attempts short, and close the store."""
+        await self._driver.close()
+        await self._work.close()
+        self._world.store.close()
+
+
+def _all_records(store: Store) -> Iterator[RecordRow]:
+    number = 0
+    while rows := store.records(None, number):
+        yield from rows
+        number = rows[-1].number
+
+
+def load_versions(store: Store) -> Versions:
+    """Every version that the store was served under, by hash."""
+    return {row.hash: stage(table_from_json(json.loads(row.body))) for row in store.versions()}
+
+
+async def open_runtime(world: World, certified: Certified) -> Runtime | NotAdmitted | Problem:
+    """Serve a certified table over the world's store, going on where the store left off.
+
+    If the store was last served under another version, the new one must be admitted as in a running system.
+    """
+    try:
+        rows = world.store.versions()
+        version = stage(certified.table)
+        if not rows:
+            first_load(world, version)
+        elif rows[-1].hash != version.hash:
+            version = stage(table_from_json(json.loads(rows[-1].body)))
+    except StoreError as error:
+        return failed(error)
+    runtime = Runtime(world, certified, version)
+    if rows and rows[-1].hash != stage(certified.table).hash:
+        ended = await runtime.apply(certified)
+        if not isinstance(ended, Admitted):
+            await runtime.close()
+            return ended
+        return runtime
+    runtime.begin()
+    return runtime

@@ -1,0 +1,91 @@
+"""What the engine asks of a store, and how a store fails. One conformance suite runs against every store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from temper.machine import Address
+from temper.run.store.rows import AnswerRow, Batch, CellRow, Head, PendingRow, RecordRow, VersionRow
+
+
+class StoreError(Exception):
+    """The store could not do it; nothing of the batch was kept."""
+
+
+class StorageFullError(StoreError):
+    """There is no room. When there is again, `probe` says so by not raising."""
+
+
+class StoreInUseError(StoreError):
+    """Another process writes to this store."""
+
+
+class StoreCorruptError(StoreError):
+    """What lies there is not what was written, or not written by this program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which instances to list: of an entity, in a state if one is given, with these JSON values in these fields."""
+
+    entity: str
+    state: str | None = None
+    where: tuple[tuple[str, Any], ...] = ()
+    after: str | None = None
+    limit: int = 100
+
+
+class Store(Protocol):
+    """Durable rows. `commit` is called by one writer at a time; everything else reads what is durable.
+
+    `blocks` says that a commit waits for a disk, so that it belongs into a thread of its own.
+    """
+
+    blocks: bool
+
+    def commit(self, batch: Batch) -> None:
+        """Keep the whole batch or, raising `StoreError`, nothing of it. On return it is durable."""
+
+    def recover(self) -> None:
+        """After a failed commit: make sure that what is read next is what is durable."""
+
+    def probe(self) -> None:
+        """Raise `StorageFullError` unless there is room to write."""
+
+    def head(self) -> Head: ...
+
+    def cell(self, address: Address) -> CellRow | None: ...
+
+    def cells(self, query: Query) -> Sequence[CellRow]:
+        """At most `limit` of them, by id, after the id `after`; never those in `new`."""
+
+    def all_cells(self, entity: str) -> Iterator[CellRow]:
+        """Every instance of an entity, also ids that are burnt, by id."""
+
+    def due(self, now: int, limit: int) -> Sequence[Address]:
+        """Instances with a timer due at `now`, the most overdue first."""
+
+    def armed(self, limit: int) -> Sequence[CellRow]:
+        """Instances with an armed timer, the one that is due first first."""
+
+    def next_due(self) -> int | None: ...
+
+    def effects_of(self, owner: Address) -> Sequence[PendingRow]:
+        """The pending effects of one owner, by place."""
+
+    def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
+        """Pending deliveries of every kind, by place, after the place `after`."""
+
+    def answer(self, key: str) -> AnswerRow | None: ...
+
+    def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
+        """Journal records by number, after the number `after`; of one instance if one is named."""
+
+    def last_record(self) -> RecordRow | None: ...
+
+    def versions(self) -> Sequence[VersionRow]:
+        """Every version that was loaded, in order; the last is in force."""
+
+    def close(self) -> None: ...

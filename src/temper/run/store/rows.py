@@ -1,0 +1,115 @@
+"""What a store keeps, as it lies there: texts and numbers, no types of a blueprint.
+
+A store knows nothing about blueprints. It keeps these rows, all or nothing per `Batch`, and hands them back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from temper.machine import Address
+
+GENESIS = "0" * 64
+"""The hash before the first record."""
+
+
+class CellRow(NamedTuple):
+    """One instance. `due` is when the first of its timers is due; the texts are JSON."""
+
+    entity: str
+    id: str
+    control: str
+    seq: int
+    clock: int
+    due: int | None
+    timers: str
+    data: str
+    marks: str
+    burnt: int
+    """1 if the id was given to a spawn whose constructor rejected, so that it stays `new` for ever."""
+
+    @property
+    def address(self) -> Address:
+        return Address(self.entity, self.id)
+
+
+class PendingRow(NamedTuple):
+    """One pending delivery. `place` orders lanes and fences; `round` counts how often it was asked again."""
+
+    place: int
+    round: int
+    kind: str
+    owner_entity: str
+    owner_id: str
+    receiver_entity: str
+    receiver_id: str
+    claimed: int
+    attempts: int
+    not_before: int
+    note: str
+    body: str
+
+
+class RecordRow(NamedTuple):
+    """One journal record: its JSON text, and the hash of that text chained to the record before."""
+
+    number: int
+    entity: str
+    id: str
+    at: int
+    body: str
+    hash: str
+
+
+class AnswerRow(NamedTuple):
+    """What was answered under an idempotency key, and the digest of the request that it is bound to."""
+
+    key: str
+    digest: str
+    at: int
+    body: str
+
+
+class VersionRow(NamedTuple):
+    """A table that was loaded: its hash, its JSON, and when."""
+
+    number: int
+    hash: str
+    at: int
+    body: str
+
+
+class Head(NamedTuple):
+    """Where the journal stands. `commit` counts transactions; `place` is the last one given to a delivery."""
+
+    identity: str = ""
+    commit: int = 0
+    record: int = 0
+    place: int = 0
+    chain: str = GENESIS
+
+
+class Noted(NamedTuple):
+    """Book-keeping about a pending delivery that is no step: it was claimed, or an attempt failed."""
+
+    place: int
+    round: int
+    claimed: int
+    attempts: int
+    not_before: int
+    note: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction. Consumed deliveries are deleted before made ones are written; each must have been there."""
+
+    head: Head
+    records: list[RecordRow] = field(default_factory=list)
+    cells: dict[Address, CellRow] = field(default_factory=dict)
+    consumed: set[tuple[int, int]] = field(default_factory=set)
+    made: dict[int, PendingRow] = field(default_factory=dict)
+    noted: dict[int, Noted] = field(default_factory=dict)
+    answers: dict[str, AnswerRow] = field(default_factory=dict)
+    version: VersionRow | None = None

@@ -1,0 +1,295 @@
+"""The embedded store: one SQLite file, write-ahead log, `synchronous=FULL`, one writing process.
+
+`commit` returns when the disk has it. Readers have connections of their own and see what is committed, so
+nothing that a reader shows can be lost again.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temper.machine import INT_MAX, NEW, Address
+from temper.run.store.lock import lock_file, unlock_file
+from temper.run.store.protocol import Query, StorageFullError, StoreCorruptError, StoreError
+from temper.run.store.rows import AnswerRow, Batch, CellRow, Head, PendingRow, RecordRow, VersionRow
+
+LAYOUT = 1
+"""The version of the schema below, kept in `user_version`; a file of another one is refused."""
+
+SCHEMA = """
+CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), identity TEXT NOT NULL, commits INTEGER NOT NULL,
+  record INTEGER NOT NULL, place INTEGER NOT NULL, chain TEXT NOT NULL);
+CREATE TABLE versions (number INTEGER PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE cells (entity TEXT NOT NULL, id TEXT NOT NULL, control TEXT NOT NULL, seq INTEGER NOT NULL,
+  clock INTEGER NOT NULL, due INTEGER, timers TEXT NOT NULL, data TEXT NOT NULL, marks TEXT NOT NULL,
+  burnt INTEGER NOT NULL, PRIMARY KEY (entity, id)) WITHOUT ROWID;
+CREATE INDEX cells_due ON cells (due) WHERE due IS NOT NULL;
+CREATE INDEX cells_control ON cells (entity, control, id);
+CREATE TABLE pending (place INTEGER PRIMARY KEY, round INTEGER NOT NULL, kind TEXT NOT NULL,
+  owner_entity TEXT NOT NULL, owner_id TEXT NOT NULL, receiver_entity TEXT NOT NULL, receiver_id TEXT NOT NULL,
+  claimed INTEGER NOT NULL, attempts INTEGER NOT NULL, not_before INTEGER NOT NULL, note TEXT NOT NULL,
+  body TEXT NOT NULL);
+CREATE INDEX pending_effects ON pending (owner_entity, owner_id, place) WHERE kind = 'effect';
+CREATE TABLE records (number INTEGER PRIMARY KEY, entity TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
+  body TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE INDEX records_of ON records (entity, id, number);
+CREATE TABLE answers (key TEXT PRIMARY KEY, digest TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)
+  WITHOUT ROWID;
+"""
+
+CELL = (
+    "INSERT INTO cells VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (entity, id) DO UPDATE SET control=excluded.control,"
+    " seq=excluded.seq, clock=excluded.clock, due=excluded.due, timers=excluded.timers, data=excluded.data,"
+    " marks=excluded.marks, burnt=excluded.burnt"
+)
+PENDING = "INSERT INTO pending VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+CONSUMED = "DELETE FROM pending WHERE place = ? AND round = ?"
+NOTED = "UPDATE pending SET claimed=?, attempts=?, not_before=?, note=? WHERE place=? AND round=?"
+RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?)"
+ANSWER = "INSERT INTO answers VALUES (?,?,?,?)"
+VERSION = "INSERT INTO versions VALUES (?,?,?,?)"
+HEAD = "UPDATE head SET commits=?, record=?, place=?, chain=? WHERE commits=? AND record=?"
+
+PROBE_BYTES = 64 * 1024
+FULL_CODES = frozenset({sqlite3.SQLITE_FULL})
+CORRUPT_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+PAGE = 500
+
+Row = TypeVar("Row", CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, Head)
+
+
+class SqliteStore:
+    """A store in one file. Only one process at a time may open it for writing; reading is free for all.
+
+    `pages_max` bounds the file (in pages of 4 KiB): beyond it the store is full, as a full disk would be.
+    """
+
+    blocks = True
+
+    def __init__(
+        self, path: Path | str, *, identity: str, pages_max: int | None = None, read_only: bool = False
+    ) -> None:
+        self._path = Path(path)
+        self._pages_max = pages_max
+        self._read_only = read_only
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._lock = None if read_only else lock_file(self._path)
+        self._closed = False
+        try:
+            self._writer = self._connect()
+            self._open(identity)
+        except sqlite3.Error as error:
+            self.close()
+            raise _translated(error) from error
+        except StoreError:
+            self.close()
+            raise
+
+    # Writing
+
+    def commit(self, batch: Batch) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                self._write(batch)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def _write(self, batch: Batch) -> None:
+        write = self._writer
+        if batch.records:
+            write.executemany(RECORD, batch.records)
+        if batch.cells:
+            write.executemany(CELL, batch.cells.values())
+        if batch.consumed:
+            _expect(write.executemany(CONSUMED, sorted(batch.consumed)), len(batch.consumed))
+        if batch.made:
+            write.executemany(PENDING, batch.made.values())
+        if batch.noted:
+            notes = [(n.claimed, n.attempts, n.not_before, n.note, n.place, n.round) for n in batch.noted.values()]
+            _expect(write.executemany(NOTED, notes), len(notes))
+        if batch.answers:
+            write.executemany(ANSWER, batch.answers.values())
+        if batch.version is not None:
+            write.execute(VERSION, batch.version)
+        head = batch.head
+        before = (head.commit - 1, head.record - len(batch.records))
+        _expect(write.execute(HEAD, (head.commit, head.record, head.place, head.chain, *before)), 1)
+
+    def _roll_back(self) -> None:
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.Error:
+            # `recover` opens a new connection in any case; the error that led here is the one to tell.
+            return
+
+    def recover(self) -> None:
+        try:
+            self._writer.close()
+            self._writer = self._connect()
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def probe(self) -> None:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                self._writer.execute("CREATE TABLE probe (room BLOB)")
+                self._writer.execute("INSERT INTO probe VALUES (zeroblob(?))", (PROBE_BYTES,))
+                self._writer.execute("DROP TABLE probe")
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def limit_pages(self, pages_max: int) -> None:
+        """Bound the file anew; a bound below its present size keeps it from growing."""
+        self._pages_max = pages_max
+        self._writer.execute(f"PRAGMA max_page_count = {int(pages_max)}")
+
+    # Reading
+
+    def head(self) -> Head:
+        row = self._one(Head, "SELECT identity, commits, record, place, chain FROM head", ())
+        assert row is not None, "a store always has its head"
+        return row
+
+    def cell(self, address: Address) -> CellRow | None:
+        return self._one(CellRow, "SELECT * FROM cells WHERE entity = ? AND id = ?", address)
+
+    def cells(self, query: Query) -> Sequence[CellRow]:
+        sql, given = "SELECT * FROM cells WHERE entity = ? AND control != ?", [query.entity, NEW]
+        if query.state is not None:
+            sql, given = sql + " AND control = ?", [*given, query.state]
+        if query.after is not None:
+            sql, given = sql + " AND id > ?", [*given, query.after]
+        for name, wanted in query.where:
+            sql, given = sql + " AND data -> ? = ?", [*given, f'$."{name}"', json.dumps(wanted, separators=(",", ":"))]
+        return self._all(CellRow, sql + " ORDER BY id LIMIT ?", (*given, query.limit))
+
+    def all_cells(self, entity: str) -> Iterator[CellRow]:
+        rows = self._all(CellRow, "SELECT * FROM cells WHERE entity = ? ORDER BY id LIMIT ?", (entity, PAGE))
+        while rows:
+            yield from rows
+            sql = "SELECT * FROM cells WHERE entity = ? AND id > ? ORDER BY id LIMIT ?"
+            rows = self._all(CellRow, sql, (entity, rows[-1].id, PAGE))
+
+    def due(self, now: int, limit: int) -> Sequence[Address]:
+        sql = "SELECT entity, id FROM cells WHERE due <= ? ORDER BY due, entity, id LIMIT ?"
+        return [Address(*row) for row in self._rows(sql, (min(now, INT_MAX), limit))]
+
+    def armed(self, limit: int) -> Sequence[CellRow]:
+        sql = "SELECT * FROM cells WHERE due IS NOT NULL ORDER BY due, entity, id LIMIT ?"
+        return self._all(CellRow, sql, (limit,))
+
+    def next_due(self) -> int | None:
+        found: int | None = self._rows("SELECT min(due) FROM cells WHERE due IS NOT NULL", ())[0][0]
+        return found
+
+    def effects_of(self, owner: Address) -> Sequence[PendingRow]:
+        sql = "SELECT * FROM pending WHERE kind = 'effect' AND owner_entity = ? AND owner_id = ? ORDER BY place"
+        return self._all(PendingRow, sql, owner)
+
+    def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
+        return self._all(PendingRow, "SELECT * FROM pending WHERE place > ? ORDER BY place LIMIT ?", (after, limit))
+
+    def answer(self, key: str) -> AnswerRow | None:
+        return self._one(AnswerRow, "SELECT * FROM answers WHERE key = ?", (key,))
+
+    def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
+        if address is None:
+            return self._all(
+                RecordRow, "SELECT * FROM records WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
+            )
+        sql = "SELECT * FROM records WHERE entity = ? AND id = ? AND number > ? ORDER BY number LIMIT ?"
+        return self._all(RecordRow, sql, (*address, after, limit))
+
+    def last_record(self) -> RecordRow | None:
+        return self._one(RecordRow, "SELECT * FROM records ORDER BY number DESC LIMIT 1", ())
+
+    def versions(self) -> Sequence[VersionRow]:
+        return self._all(VersionRow, "SELECT * FROM versions ORDER BY number", ())
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for connection in [*self._readers, *([self._writer] if hasattr(self, "_writer") else [])]:
+            connection.close()
+        if self._lock is not None:
+            unlock_file(self._lock)
+
+    # Connections
+
+    def _connect(self) -> sqlite3.Connection:
+        target = f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+        connection = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
+        if not self._read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        if self._pages_max is not None:
+            connection.execute(f"PRAGMA max_page_count = {int(self._pages_max)}")
+        return connection
+
+    def _open(self, identity: str) -> None:
+        layout = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if layout == 0 and not self._read_only:
+            self._create(identity)
+        elif layout != LAYOUT:
+            raise StoreCorruptError(f"{self._path} has layout {layout}, and this program reads layout {LAYOUT}")
+
+    def _create(self, identity: str) -> None:
+        if self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreCorruptError(f"{self._path} is a database of something else")
+        self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {LAYOUT};")
+        self._writer.execute("INSERT INTO head VALUES (1, ?, 0, 0, 0, ?)", (identity, Head().chain))
+        self._writer.execute("COMMIT")
+
+    def _reader(self) -> sqlite3.Connection:
+        """One connection per thread that reads, so that a long list never holds up a short look."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+            self._readers.append(connection)
+        return connection
+
+    def _rows(self, sql: str, given: Sequence[Any]) -> list[Any]:
+        try:
+            return self._reader().execute(sql, given).fetchall()
+        except sqlite3.Error as error:
+            raise _translated(error) from error
+
+    def _all(self, row: type[Row], sql: str, given: Sequence[Any]) -> list[Row]:
+        return [row(*found) for found in self._rows(sql, given)]
+
+    def _one(self, row: type[Row], sql: str, given: Sequence[Any]) -> Row | None:
+        found = self._rows(sql, given)
+        return row(*found[0]) if found else None
+
+
+def _expect(cursor: sqlite3.Cursor, rows: int) -> None:
+    """Deletes and updates count: a row that is not there means that somebody else was faster."""
+    if cursor.rowcount != rows:
+        raise StoreCorruptError(f"a batch relies on {rows} rows, and {cursor.rowcount} are there: another writer?")
+
+
+def _translated(error: sqlite3.Error) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in FULL_CODES:
+        return StorageFullError("there is no room left for the journal")
+    if code in CORRUPT_CODES:
+        return StoreCorruptError(f"the store is damaged, or no store of ours: {error}")
+    return StoreError(f"the store failed: {error}")

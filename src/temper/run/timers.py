@@ -1,0 +1,64 @@
+"""Armed timers, fired when they are due. They are durable in the rows of their cells; memory holds only an alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from temper.run.alarms import Alarms
+from temper.run.driver import Driver
+from temper.run.engine import Fired
+from temper.run.store.protocol import StoreError
+
+ROUND = 200
+"""How many instances fire before the records are waited for."""
+RETRY_MILLISECONDS = 1000
+
+
+class Timers:
+    """Asks the store what is due, and lets it fire in order of due and position."""
+
+    def __init__(self, driver: Driver, alarms: Alarms, start: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        self._driver, self._alarms, self._start = driver, alarms, start
+        self._next: int | None = None
+        self._is_firing = False
+
+    @property
+    def is_firing(self) -> bool:
+        return self._is_firing
+
+    def schedule(self, due: int) -> None:
+        """Look again when this is due."""
+        if self._next is None or due < self._next:
+            self._next = due
+            self._alarms.at(due, self._wake)
+
+    def stop(self) -> None:
+        self._next = None
+
+    def resume(self) -> None:
+        """Look at once what became due while nobody was here."""
+        self._wake()
+
+    def _wake(self) -> None:
+        self._next = None
+        if not self._is_firing:
+            self._is_firing = True
+            self._start(self._fire())
+
+    async def _fire(self) -> None:
+        driver = self._driver
+        try:
+            while driver.takes and (due := driver.world.store.due(driver.world.clock.now(), ROUND)):
+                for address in due:
+                    while (entered := driver.enter(address, Fired())) is not None and entered.commands:
+                        pass
+                if await driver.durable() is not None:
+                    return
+            coming = driver.world.store.next_due()
+        except StoreError:
+            coming = driver.world.clock.now() + RETRY_MILLISECONDS
+        finally:
+            self._is_firing = False
+        if coming is not None and driver.takes:
+            self.schedule(coming)

@@ -1,0 +1,158 @@
+"""A loaded table with everything the engine looks up in it, prepared once.
+
+The hash names the table; the typed columns turn values into JSON and back without asking the types each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from temper.machine import (
+    UNKNOWN,
+    Action,
+    Address,
+    Args,
+    BoolType,
+    Effect,
+    Entity,
+    EnumType,
+    IntType,
+    OptionType,
+    Parameter,
+    PrincipalType,
+    RefType,
+    Site,
+    Spawn,
+    StrType,
+    Template,
+    TransitionTable,
+    Type,
+    Value,
+    from_json,
+    table_hash,
+    templates,
+    to_json,
+)
+
+Encode = Callable[[Value], Any]
+Decode = Callable[[Any], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Named, typed places in a fixed order: an entity's fields, an action's or an effect's parameters."""
+
+    names: tuple[str, ...]
+    types: tuple[Type, ...]
+    index: Mapping[str, int]
+    coded: tuple[tuple[int, Encode, Decode], ...]
+    """Only the places whose values are not JSON as they are."""
+
+    def encode(self, values: tuple[Value, ...]) -> dict[str, Any]:
+        data: dict[str, Any] = dict(zip(self.names, values, strict=True))
+        for index, encode, _ in self.coded:
+            data[self.names[index]] = encode(values[index])
+        return data
+
+    def decode(self, data: Mapping[str, Any]) -> tuple[Value, ...]:
+        values = [data[name] for name in self.names]
+        for index, _, decode in self.coded:
+            values[index] = decode(values[index])
+        return tuple(values)
+
+    def encode_pairs(self, pairs: Args) -> dict[str, Any]:
+        """The same for values that come with their names, perhaps not all of them."""
+        return {name: to_json(self.types[self.index[name]], value) for name, value in pairs}
+
+    def decode_pairs(self, data: Mapping[str, Any]) -> Args:
+        return tuple((name, from_json(self.types[self.index[name]], value)) for name, value in data.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A table in force, or one that once was."""
+
+    table: TransitionTable
+    hash: str
+    entities: Mapping[str, Entity]
+    fields: Mapping[str, Columns]
+    actions: Mapping[tuple[str, str], Action]
+    params: Mapping[tuple[str, str], Columns]
+    effects: Mapping[str, Effect]
+    asks: Mapping[str, Columns]
+    """The parameters of each effect."""
+    outcomes: Mapping[tuple[str, str], Columns]
+    """The fields of each outcome, by effect and outcome; `unknown` included."""
+    sites: Mapping[Site, Template]
+    spawns_max: Mapping[str, int]
+    """By entity: how many ids one call can need at most."""
+
+    def live(self, entity: str) -> Entity | None:
+        """The entity if it exists in the runtime; world entities do not."""
+        found = self.entities.get(entity)
+        return None if found is None or found.world else found
+
+
+def stage(table: TransitionTable) -> Version:
+    """Prepare a table for the engine."""
+    sites = {
+        Site(entity.name, action.name, case, position): template
+        for entity, action, case, position, template in templates(table)
+    }
+    live = [(entity, action) for entity in table.entities for action in entity.actions]
+    return Version(
+        table=table,
+        hash=table_hash(table),
+        entities={entity.name: entity for entity in table.entities},
+        fields={entity.name: columns((f.name, f.type) for f in entity.fields) for entity in table.entities},
+        actions={(entity.name, action.name): action for entity, action in live},
+        params={(entity.name, action.name): parameters(action.params) for entity, action in live},
+        effects={effect.name: effect for effect in table.effects},
+        asks={effect.name: parameters(effect.params) for effect in table.effects},
+        outcomes={
+            (effect.name, name): parameters(effect.outcome(name).fields)
+            for effect in table.effects
+            for name in (*(outcome.name for outcome in effect.outcomes), UNKNOWN)
+        },
+        sites=sites,
+        spawns_max={entity.name: _spawns_max(entity) for entity in table.entities},
+    )
+
+
+def parameters(params: tuple[Parameter, ...]) -> Columns:
+    """The columns of declared parameters."""
+    return columns((p.name, p.type) for p in params)
+
+
+def columns(places: Any) -> Columns:
+    """Columns of (name, type) pairs."""
+    pairs: list[tuple[str, Type]] = list(places)
+    coded = tuple((i, _encoder(t), _decoder(t)) for i, (_, t) in enumerate(pairs) if not _is_plain(t))
+    names = tuple(name for name, _ in pairs)
+    return Columns(names, tuple(t for _, t in pairs), {name: i for i, name in enumerate(names)}, coded)
+
+
+def is_single(version: Version, address: Address) -> bool:
+    """Whether this is the one instance of a `single` entity."""
+    entity = version.live(address.entity)
+    return entity is not None and entity.single and address.id == entity.name
+
+
+def _spawns_max(entity: Entity) -> int:
+    cases = (case for action in entity.actions for case in action.cases)
+    return max((sum(isinstance(t, Spawn) for t in case.deliveries) for case in cases), default=0)
+
+
+def _is_plain(type_: Type) -> bool:
+    inner = type_.of if isinstance(type_, OptionType) else type_
+    return isinstance(inner, BoolType | IntType | EnumType | StrType | PrincipalType | RefType)
+
+
+def _encoder(type_: Type) -> Encode:
+    return lambda value: to_json(type_, value)
+
+
+def _decoder(type_: Type) -> Decode:
+    return lambda data: None if data is None else from_json(type_, data)

@@ -1,0 +1,112 @@
+"""Everything that goes on by itself: what durable records ask for, carried out, and started again from the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any
+
+from temper.machine import Address, Effecting
+from temper.run.alarms import Alarms
+from temper.run.codec import pending_from_row
+from temper.run.courier import Courier
+from temper.run.dispatcher import Dispatcher
+from temper.run.driver import Driver
+from temper.run.record import Pending, Record
+from temper.run.store.protocol import Store, StoreError
+from temper.run.timers import Timers
+from temper.run.version import Version
+from temper.run.world import Handler
+
+RETRY_MILLISECONDS = 1000
+
+
+class Work:
+    """Courier, dispatcher and timers as one: it obeys the driver and can start again from the store at any time."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.alarms = Alarms(driver.world.clock)
+        self.courier = Courier(driver, self.alarms)
+        self.dispatcher = Dispatcher(driver, self.alarms, self._start)
+        self.timers = Timers(driver, self.alarms, self._start)
+        self.faults: list[str] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is going on that does not merely wait for its time."""
+        return bool(self._tasks) or self._driver.committer.latest() is not None
+
+    def attempt(self, pending: Pending) -> None:
+        self.dispatcher.attempt(pending)
+
+    def carry(self, pending: Pending) -> None:
+        self.courier.carry(pending)
+
+    def schedule(self, due: int) -> None:
+        self.timers.schedule(due)
+
+    def recorded(self, record: Record) -> None:
+        self.courier.expect(record.made)
+        self.courier.recorded(record)
+        self.dispatcher.forget((*record.consumed, *record.withdrawn))
+
+    def use(self, handlers: Mapping[str, Handler]) -> None:
+        """Have other handlers from now on."""
+        self.dispatcher.use(handlers)
+
+    def stop(self) -> None:
+        self.alarms.clear()
+        self.courier.stop()
+        self.dispatcher.stop()
+        self.timers.stop()
+
+    def resume(self) -> None:
+        """Take up every pending delivery and every armed timer that the store has."""
+        try:
+            pendings = list(all_pending(self._driver.version, self._driver.world.store))
+        except StoreError:
+            due = self._driver.world.clock.now() + RETRY_MILLISECONDS
+            self.alarms.at(due, self.resume)
+            return
+        self.courier.expect(pendings)
+        lanes: set[tuple[Address, str]] = set()
+        for pending in pendings:
+            delivery = pending.delivery
+            if not isinstance(delivery, Effecting):
+                self.courier.carry(pending)
+            elif (lane := (delivery.owner, delivery.effect)) not in lanes:
+                lanes.add(lane)
+                self.dispatcher.attempt(pending)
+        self.timers.resume()
+
+    async def close(self) -> None:
+        """Stop everything; attempts under way are cut short, which their rows survive."""
+        self.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Our own mistake. It must be seen, and it must not take the other lanes down with it.
+            self.faults.append(f"{type(error).__name__}: {error}")
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a background task failed", "exception": error}
+            )
+
+
+def all_pending(version: Version, store: Store) -> Iterator[Pending]:
+    """Every pending delivery that the store has, by place."""
+    place = 0
+    while rows := store.pending(place):
+        for row in rows:
+            yield pending_from_row(version, row)
+        place = rows[-1].place

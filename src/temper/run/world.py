@@ -1,0 +1,143 @@
+"""What the engine may ask of the outside, as one argument: clock, chance, store and handlers.
+
+Production, simulation and replay run the same lines; only the world differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from temper.run.store.protocol import Store
+
+SLEEP_MAX_SECONDS = 60.0
+"""The wall clock may be set while we sleep, so nobody sleeps longer without looking at it again."""
+
+
+class Clock(Protocol):
+    """Time in milliseconds since the epoch."""
+
+    def now(self) -> int: ...
+
+    async def wait_until(self, due: int) -> None:
+        """Return when `now()` is at least `due`; may be late, is never early."""
+
+
+class Chance(Protocol):
+    """Where new ids come from."""
+
+    def id(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One attempt of an effect, as a handler sees it. `args` are JSON data.
+
+    `key` is the same in every attempt of one delivery and different for every other one, so a receiver can
+    deduplicate by it. `fence` only ever grows; it is None unless the effect is `fenced`.
+    """
+
+    blueprint: str
+    effect: str
+    args: Mapping[str, Any]
+    key: str
+    fence: int | None
+    attempt: int
+    entity: str
+    id: str
+    timeout_seconds: float
+
+
+Handler: TypeAlias = Callable[[Ask], Awaitable[object]]
+"""Makes one attempt and gives back what the receiver said, or raises `AttemptFailedError`."""
+
+
+class AttemptFailedError(Exception):
+    """The attempt gave no answer. It is tried again, or settles `unknown`."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a runtime may ask of the outside.
+
+    >>> from temper.run.store.memory import MemoryStore
+    >>> World(ManualClock(5), SeededChance(1), MemoryStore()).clock.now()
+    5
+    """
+
+    clock: Clock
+    chance: Chance
+    store: Store
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+
+
+class SystemClock:
+    """The machine's wall clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def wait_until(self, due: int) -> None:
+        while (left := due - self.now()) > 0:  # noqa: ASYNC110 (time is no event)
+            await asyncio.sleep(min(left / 1000, SLEEP_MAX_SECONDS))
+
+
+class ManualClock:
+    """A clock that stands still until it is told: for tests and simulation."""
+
+    def __init__(self, now: int = 0) -> None:
+        self._now = now
+        self._order = itertools.count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    def now(self) -> int:
+        return self._now
+
+    async def wait_until(self, due: int) -> None:
+        if due <= self._now:
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (due, next(self._order), woken))
+        await woken
+
+    def set(self, now: int) -> None:
+        """Let it be `now`, and wake whom that concerns. It may go backwards, as real clocks do."""
+        self._now = now
+        while self._waiting and self._waiting[0][0] <= now:
+            woken = heapq.heappop(self._waiting)[2]
+            if not woken.done():
+                woken.set_result(None)
+
+    def advance(self, milliseconds: int) -> None:
+        """Let time pass."""
+        self.set(self._now + milliseconds)
+
+    def next_due(self) -> int | None:
+        """When the next one who waits wants to be woken."""
+        while self._waiting and self._waiting[0][2].done():
+            heapq.heappop(self._waiting)
+        return self._waiting[0][0] if self._waiting else None
+
+
+class SystemChance:
+    """Ids that nobody can guess and that do not repeat."""
+
+    def id(self) -> str:
+        return secrets.token_hex(10)
+
+
+class SeededChance:
+    """The same ids in the same order for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 (ids of a simulation, not secrets)
+
+    def id(self) -> str:
+        return f"{self._random.getrandbits(80):020x}"
