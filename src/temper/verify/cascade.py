@@ -1,0 +1,131 @@
+"""From a table to its certificate, and from both to a table that may be loaded. Only here is `Certified` made."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+
+from temper.machine import (
+    Certificate,
+    Certified,
+    Exhausted,
+    Finding,
+    Proved,
+    Refuted,
+    Scope,
+    Survived,
+    System,
+    TransitionTable,
+    Unknown,
+    Verdict,
+    assert_wellformed,
+    table_hash,
+    universe,
+)
+from temper.verify.budget import Budget
+from temper.verify.explicit import Progress, Report, search
+from temper.verify.obligations import owed
+
+Engine = Callable[..., Report]
+
+ENGINES: Mapping[str, Engine] = {"explicit": search}
+"""What decides, by the name that `--only` takes. Each says `unknown` of what it cannot decide."""
+
+STRENGTH: tuple[type[Verdict], ...] = (Unknown, Survived, Exhausted, Proved, Refuted)
+"""From the weakest to the strongest claim. That one engine refutes what another proves is a mistake of ours."""
+
+
+def certify(
+    table: TransitionTable,
+    *,
+    scope: Scope | None = None,
+    budget: Budget | None = None,
+    only: Iterable[str] = (),
+    starts: Iterable[System] = (),
+    progress: Progress | None = None,
+) -> Certificate:
+    """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
+
+    `scope` takes the place of the table's own. `starts` are images of live instances; the verdicts then cover the
+    runs that go on from them.
+
+    >>> from temper.machine import TransitionTable
+    >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
+    ()
+    """
+    assert_wellformed(table)
+    looked_at = universe(table, scope)
+    begins = tuple(starts)
+    engines = [ENGINES[name] for name in only] or list(ENGINES.values())
+    reports = [
+        engine(table, universe=looked_at, budget=budget or Budget(), starts=begins, progress=progress)
+        for engine in engines
+    ]
+    return Certificate(
+        table=table_hash(table),
+        findings=strongest(report.findings for report in reports),
+        search=reports[0].search,
+        scope=str(looked_at),
+        accepted=table.accept,
+        made_with=_made_with(table),
+        notes=tuple(note for report in reports for note in report.notes),
+    )
+
+
+def certified(table: TransitionTable, certificate: Certificate) -> Certified | tuple[str, ...]:
+    """The table as one that may be loaded, or the reasons why it may not.
+
+    It takes a certificate of this very table in which everything owed is found, nothing is refuted, and whatever is
+    unknown or vacuous is accepted by name.
+
+    >>> from temper.machine import TransitionTable
+    >>> empty = TransitionTable("empty", (), (), (), (), (), ())
+    >>> certified(empty, certify(empty)).table.blueprint
+    'empty'
+    """
+    if certificate.table != table_hash(table):
+        return (f"the certificate is about another table, {certificate.table[:12]}",)
+    found = {finding.name for finding in certificate.findings}
+    missing = [f"{name} was not looked at" for name in owed(table) if name not in found]
+    reasons = (*missing, *objections(certificate.findings, dict(table.accept)))
+    return reasons or Certified(table, certificate)
+
+
+def objections(findings: Iterable[Finding], accepted: Mapping[str, str]) -> Iterator[str]:
+    """Why findings keep a table from being loaded, one sentence each. A refutation is never accepted."""
+    for finding in findings:
+        verdict = finding.verdict
+        if isinstance(verdict, Refuted):
+            yield f"{finding.name} is refuted: {verdict.because}"
+        elif finding.name in accepted:
+            continue
+        elif isinstance(verdict, Unknown):
+            yield f"{finding.name} is unknown: {verdict.because}"
+        elif finding.vacuous:
+            yield f"{finding.name} is vacuous: it holds whatever `{finding.vacuous}` is"
+
+
+def strongest(reports: Iterable[Iterable[Finding]]) -> tuple[Finding, ...]:
+    """For each name the finding with the strongest verdict, in the order of the first report."""
+    best: dict[str, Finding] = {}
+    for findings in reports:
+        for finding in findings:
+            other = best.setdefault(finding.name, finding)
+            verdicts = {type(other.verdict), type(finding.verdict)}
+            assert not (Refuted in verdicts and verdicts & {Proved, Exhausted}), f"engines disagree on {finding.name}"
+            if STRENGTH.index(type(finding.verdict)) > STRENGTH.index(type(other.verdict)):
+                best[finding.name] = finding
+    return tuple(best.values())
+
+
+def _made_with(table: TransitionTable) -> tuple[tuple[str, str], ...]:
+    guests = ("temper", "cedarpy") if table.policies else ("temper",)
+    return (*((guest, _version(guest)) for guest in guests), ("python", platform.python_version()))
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,176 @@
+"""Findings that stand in the way of loading, as diagnostics: marked in the blueprint, with the run that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from temper.machine import (
+    Action,
+    Case,
+    Certificate,
+    Finding,
+    Property,
+    PropertyKind,
+    Refuted,
+    Request,
+    Trace,
+    TransitionTable,
+    Unknown,
+)
+from temper.report import Diagnostic, Help, Label, Span
+from temper.verify.text import step_text, trace_text
+
+CODES = {
+    "range": "range-refuted",
+    "distinct_keys": "keys-may-coincide",
+    "handled": "unhandled",
+    "moves": "stuck",
+}
+"""The code of a refuted obligation, by the kind its name begins with."""
+
+NOT_SEEN = "not within U: no run"
+
+
+def diagnose(table: TransitionTable, certificate: Certificate) -> tuple[Diagnostic, ...]:
+    """One diagnostic for each refutation, each vacuous property and each thing that never comes, if not accepted.
+
+    What is unknown for one and the same reason, such as a spent budget, makes one diagnostic together.
+    """
+    accepted = dict(certificate.accepted)
+    found: list[Diagnostic] = []
+    undecided: dict[str, list[Finding]] = {}
+    for finding in certificate.findings:
+        if isinstance(finding.verdict, Refuted):
+            found.append(_refuted(table, finding, finding.verdict))
+        elif finding.name in accepted:
+            continue
+        elif isinstance(finding.verdict, Unknown) and _is_missing(finding):
+            found.append(_missing(table, finding))
+        elif isinstance(finding.verdict, Unknown):
+            undecided.setdefault(finding.verdict.because, []).append(finding)
+        elif finding.vacuous:
+            found.append(_vacuous(table, finding))
+    return (*found, *(_undecided(table, because, findings) for because, findings in undecided.items()))
+
+
+def _refuted(table: TransitionTable, finding: Finding, verdict: Refuted) -> Diagnostic:
+    trace = verdict.trace
+    notes = () if trace is None else (f"the shortest run that shows it:\n{trace_text(table, trace)}",)
+    return Diagnostic(
+        _refuted_code(table, finding),
+        f"`{finding.name}` does not hold{_after(trace)}: {verdict.because}",
+        place(table, finding.name),
+        reason=f"this does not hold{_after(trace)}",
+        labels=tuple(_row_labels(table, trace)),
+        notes=notes,
+        helps=(Help("a counterexample is never accepted: change the blueprint or the property"),),
+    )
+
+
+def _refuted_code(table: TransitionTable, finding: Finding) -> str:
+    if finding.obligation:
+        return CODES[finding.name.partition(":")[0]]
+    return "step-refuted" if _property(table, finding.name).kind is PropertyKind.STEP else "invariant-refuted"
+
+
+def _after(trace: Trace | None) -> str:
+    if trace is None or not trace.steps:
+        return " at the very start"
+    return " after 1 step" if len(trace.steps) == 1 else f" after {len(trace.steps)} steps"
+
+
+def _row_labels(table: TransitionTable, trace: Trace | None) -> Iterator[Label]:
+    """The row that took the last step."""
+    if trace is None or not trace.steps:
+        return
+    last = trace.steps[-1].label
+    entity = table.entity(last.address.entity)
+    action = next((action for action in entity.actions if action.name == last.action), None)
+    span = None if action is None else row_span(action, last.case)
+    if span is not None:
+        yield Label(span, f"step {len(trace.steps)} did it: {step_text(table, last)}")
+
+
+def row_span(action: Action, case: int | None) -> Span | None:
+    """Where the row is written: its case, or the action where the case has no place of its own."""
+    taken: Case | None = None if case is None else action.cases[case]
+    return (taken.span if taken is not None else None) or action.span
+
+
+def _is_missing(finding: Finding) -> bool:
+    return isinstance(finding.verdict, Unknown) and finding.verdict.because.startswith(NOT_SEEN)
+
+
+def _missing(table: TransitionTable, finding: Finding) -> Diagnostic:
+    kind, _, where = finding.name.partition(":")
+    said = {
+        "reachable": f"no run reaches the state `{where}`",
+        "happens": f"no run ever does `{where}`",
+        "fires": f"no run ever takes the row `{where}`",
+    }.get(kind, f"no run reaches what `{finding.name}` asks for")
+    return Diagnostic(
+        "not-reached",
+        f"{said} within the scope",
+        place(table, finding.name),
+        reason="never, in any state within the scope",
+        helps=(Help("widen `scope:`, mend or remove what cannot happen, or name it under `accept:` with a reason"),),
+    )
+
+
+def _vacuous(table: TransitionTable, finding: Finding) -> Diagnostic:
+    return Diagnostic(
+        "vacuous",
+        f"`{finding.name}` holds whatever `{finding.vacuous}` is",
+        place(table, finding.name),
+        reason="a part of this changes nothing",
+        helps=(Help("remove the part, or make the situation that it speaks of possible"),),
+    )
+
+
+def _undecided(table: TransitionTable, because: str, findings: list[Finding]) -> Diagnostic:
+    names = [f"`{finding.name}`" for finding in findings]
+    said = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    notes = () if len(names) == 1 else (f"all of them: {', '.join(names)}",)
+    return Diagnostic(
+        "undecided",
+        f"{said} {'is' if len(names) == 1 else 'are'} not decided: {because}",
+        place(table, findings[0].name),
+        reason="nothing is known of this",
+        notes=notes,
+        helps=(Help("give the search more room, or name it under `accept:` with a reason"),),
+    )
+
+
+def place(table: TransitionTable, name: str) -> Span | None:
+    """Where in the blueprint a finding's name belongs."""
+    kind, colon, where = name.partition(":")
+    if not colon:
+        return _property(table, name).span
+    entity_name, _, rest = where.partition(".")
+    entity = next((entity for entity in table.entities if entity.name == entity_name), None)
+    if entity is None:
+        return None
+    part, *detail = rest.split(".")
+    timer = next((timer for timer in entity.timers if timer.name == part), None)
+    action = next((action for action in entity.actions if action.name == part), None)
+    if kind == "handled" and timer is not None and not detail:
+        return timer.span
+    if action is None or kind in ("moves", "final", "reachable"):
+        return entity.span
+    if kind == "handled":
+        return _template_span(action, detail) or action.span
+    return row_span(action, int(detail[-1])) if kind == "fires" else action.span
+
+
+def _template_span(action: Action, detail: list[str]) -> Span | None:
+    """The delivery that `effect.outcome` or `Entity.action` names."""
+    for case in action.cases:
+        for template in case.deliveries:
+            names = template.effect if isinstance(template, Request) else template.entity
+            if names == detail[0]:
+                return template.span
+    return None
+
+
+def _property(table: TransitionTable, name: str) -> Property:
+    return next(property_ for property_ in table.properties if property_.name == name)

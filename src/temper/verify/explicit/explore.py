@@ -1,0 +1,143 @@
+"""Breadth first through a model, every state once: the loop that everything else here watches.
+
+The visited set is exact, and parents are kept as numbers, so the path to any state is a shortest one. Labels are
+not kept: a path asks for the successors again, which costs little and saves most of the memory.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from time import monotonic
+from typing import Generic, Protocol
+
+from temper.machine import Cut
+from temper.verify.budget import Budget
+from temper.verify.model import Model, State, State_contra, Transition
+
+Progress = Callable[[int, int, float], None]
+"""Told now and then: distinct states, transitions taken, seconds."""
+
+TELL_EVERY_SECONDS = 0.2
+"""How long progress keeps quiet."""
+
+
+class Watch(Protocol[State_contra]):
+    """Who is told of everything the search sees. States are told when found, steps when taken."""
+
+    def state(self, number: int, state: State_contra, /) -> None:
+        """A state is seen for the first time."""
+        ...
+
+    def step(self, number: int, state: State_contra, step: Transition[State_contra], /) -> None:
+        """A step out of state `number` is taken; its target may be known already."""
+        ...
+
+    def cut(self, number: int, state: State_contra, cut: Cut, /) -> None:
+        """A step out of state `number` was cut at a bound."""
+        ...
+
+    def is_done(self) -> bool:
+        """Whether there is nothing left to find out."""
+        ...
+
+
+@dataclass(slots=True)
+class Exploration(Generic[State]):
+    """The search as it stands: `states[i]` was first reached from `states[parents[i]]`, -1 where runs start."""
+
+    model: Model[State]
+    states: list[State] = field(default_factory=list)
+    parents: array[int] = field(default_factory=lambda: array("q"))
+    numbers: dict[State, int] = field(default_factory=dict)
+    expanded: int = 0
+    transitions: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+    """Why it ended early, as a verdict says it; empty if it saw everything."""
+
+    def path(self, number: int) -> tuple[State, ...]:
+        """The states of a shortest run to state `number`, the one it starts in first."""
+        backwards = []
+        while number >= 0:
+            backwards.append(self.states[number])
+            number = self.parents[number]
+        return tuple(reversed(backwards))
+
+    def run(self, number: int) -> tuple[Transition[State], ...]:
+        """The steps of a shortest run to state `number`."""
+        return tuple(self._between(*ends) for ends in pairwise(self.path(number)))
+
+    def _between(self, before: State, after: State) -> Transition[State]:
+        for step in self.model.successors(before):
+            if not isinstance(step, Cut) and step.system == after:
+                return step
+        raise AssertionError("a model must give the same successors at every call")
+
+
+def explore(
+    exploration: Exploration[State],
+    roots: Iterable[State],
+    watch: Watch[State],
+    budget: Budget,
+    progress: Progress | None = None,
+) -> None:
+    """Explore from the roots until nothing is new, the watch is done or the budget is spent.
+
+    Called again with other roots it goes on: what was seen is not seen again, and the budget is for all together.
+    """
+    began = monotonic() - exploration.seconds
+    told = began
+    for _ in _expansions(exploration, roots, watch, budget.states_max):
+        now = monotonic()
+        if now - began >= budget.seconds_max:
+            exploration.stopped = _over(exploration, f"{budget.seconds_max:g} s are over")
+            break
+        if progress is not None and now - told >= TELL_EVERY_SECONDS:
+            progress(len(exploration.states), exploration.transitions, now - began)
+            told = now
+    exploration.seconds = monotonic() - began
+
+
+def _expansions(
+    exploration: Exploration[State], roots: Iterable[State], watch: Watch[State], states_max: int
+) -> Iterator[None]:
+    """Expand one state after the other, pausing before each. The hot loop."""
+    states, parents, numbers = exploration.states, exploration.parents, exploration.numbers
+    successors, see_state, see_step = exploration.model.successors, watch.state, watch.step
+    for root in roots:
+        if numbers.setdefault(root, len(states)) == len(states):
+            states.append(root)
+            parents.append(-1)
+            see_state(len(states) - 1, root)
+    while exploration.expanded < len(states):
+        if watch.is_done():
+            exploration.stopped = "all decided"
+            return
+        yield
+        number = exploration.expanded
+        state = states[number]
+        for step in successors(state):
+            if isinstance(step, Cut):
+                watch.cut(number, state, step)
+                continue
+            exploration.transitions += 1
+            after = step.system
+            found = len(states)
+            if numbers.setdefault(after, found) == found:
+                states.append(after)
+                parents.append(number)
+                see_step(number, state, step)
+                see_state(found, after)
+            else:
+                see_step(number, state, step)
+        exploration.expanded = number + 1
+        if len(states) > states_max and exploration.expanded < len(states):
+            exploration.stopped = _over(exploration, f"{states_max:,} states are not enough")
+            return
+
+
+def _over(exploration: Exploration[State], what: str) -> str:
+    return f"budget: {what}; {len(exploration.states):,} states seen"

@@ -1,0 +1,67 @@
+"""The plain search of a table: every state within the universe, every question answered as far as it goes.
+
+It is the oracle of faster engines: it follows `machine.next_steps` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from temper.machine import Finding, SearchSummary, System, TransitionTable, Universe
+from temper.verify.budget import Budget
+from temper.verify.explicit.docket import Docket
+from temper.verify.explicit.explore import Exploration, Progress, explore
+from temper.verify.explicit.verdicts import Ending
+from temper.verify.model import Model, TableModel
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one engine found out about one table within one universe."""
+
+    findings: tuple[Finding, ...]
+    search: SearchSummary
+    scope: str
+    """The universe in words."""
+    notes: tuple[str, ...] = ()
+
+
+def search(
+    table: TransitionTable,
+    *,
+    universe: Universe,
+    budget: Budget | None = None,
+    starts: Iterable[System] = (),
+    progress: Progress | None = None,
+    model: Model[System] | None = None,
+) -> Report:
+    """Search the table's whole relation within the universe and report on everything it owes.
+
+    `starts` are further systems in which runs begin, such as the images of live instances: the verdicts then cover
+    the runs from them too, while what has to be possible is still owed from the usual start. `model` takes the
+    place of the table's own relation, for a faster one or for trying out whether the search notices a wrong one.
+
+    >>> from temper.machine import TransitionTable, universe
+    >>> empty = TransitionTable("empty", (), (), (), (), (), ())
+    >>> search(empty, universe=universe(empty)).search.states
+    1
+    """
+    budget = budget or Budget()
+    model = model or TableModel(table, universe)
+    exploration = Exploration(model)
+    docket = Docket(table, exploration, world=universe.world)
+    explore(exploration, model.initial(), docket, budget, progress)
+    docket.witnessing = False
+    live = tuple(starts)
+    if live and not exploration.stopped:
+        explore(exploration, live, docket, budget, progress)
+    return _report(Ending(table, universe, exploration, docket), universe, exploration, len(live))
+
+
+def _report(ending: Ending, universe: Universe, exploration: Exploration[System], live: int) -> Report:
+    summary = SearchSummary(
+        len(exploration.states), exploration.transitions, exploration.seconds, complete=ending.is_complete
+    )
+    told = (f"runs that begin with {live} live {'image' if live == 1 else 'images'} are covered too",) if live else ()
+    return Report(ending.findings(), summary, str(universe), (*ending.notes(), *told))

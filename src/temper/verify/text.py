@@ -1,0 +1,174 @@
+"""Certificates and traces for people: what holds quietly, what does not with all it takes to see why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from temper.machine import (
+    Address,
+    Args,
+    Certificate,
+    Change,
+    Exhausted,
+    Finding,
+    FrozenMap,
+    Label,
+    Proved,
+    Refuted,
+    Survived,
+    Trace,
+    TraceStep,
+    TransitionTable,
+    Unknown,
+    Value,
+    Verdict,
+    show,
+    word,
+)
+
+
+def certificate_text(table: TransitionTable, certificate: Certificate) -> str:
+    """The findings as lines: each property with its scope, of the obligations only those that do not hold."""
+    width = max((len(finding.name) for finding in _listed(certificate)), default=0)
+    lines = [_finding_line(finding, width, dict(certificate.accepted)) for finding in _listed(certificate)]
+    lines += _counted(certificate)
+    lines += [f"note: {note}" for note in certificate.notes]
+    lines += _search_lines(certificate)
+    for finding in certificate.findings:
+        if isinstance(finding.verdict, Refuted):
+            lines += ["", refutation_text(table, finding)]
+    return "\n".join(lines)
+
+
+def refutation_text(table: TransitionTable, finding: Finding) -> str:
+    """A refuted finding with its shortest run as a table of steps."""
+    verdict = finding.verdict
+    assert isinstance(verdict, Refuted), "only a refutation has a counterexample"
+    head = f"{finding.name} is refuted: {verdict.because}"
+    return head if verdict.trace is None else f"{head}\n{trace_text(table, verdict.trace)}"
+
+
+def trace_text(table: TransitionTable, trace: Trace) -> str:
+    """A run as a table: number, who or what, what happened, and what it changed, one line a change."""
+    if not trace.steps:
+        return "  at the very start"
+    cells = [
+        (f"{number}", _who(step.label), _what(table, step.label), _effects(table, step))
+        for number, step in enumerate(trace.steps, 1)
+    ]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    lines = []
+    for number, who, what, effects in cells:
+        first, *rest = effects or [""]
+        lines.append(f"  {number:>{widths[0]}}  {who:<{widths[1]}}  {what:<{widths[2]}}  {first}".rstrip())
+        lines += [" " * (2 + sum(widths) + 6) + line for line in rest]
+    return "\n".join(lines)
+
+
+def step_text(table: TransitionTable, label: Label) -> str:
+    """What one step did, and who or what made it: `Deploy d1: approve() by ann`."""
+    return f"{_what(table, label)} by {_who(label)}"
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """What the verdict says beside its word.
+
+    >>> verdict_text(Exhausted("1 Deploy", 1200))
+    'all 1,200 states'
+    """
+    match verdict:
+        case Proved(because, _) | Unknown(because) | Refuted(because, _):
+            return because
+        case Exhausted(_, states):
+            return f"all {states:,} states"
+        case Survived(runs, seeds, faults):
+            return f"{runs:,} runs, seeds {seeds}, faults {faults}"
+        case _:
+            assert_never(verdict)
+
+
+def value_text(value: Value) -> str:
+    """A value without its type, as traces show it.
+
+    >>> value_text(frozenset({"bob", "ann"})), value_text(None)
+    ('{ann, bob}', 'None')
+    """
+    if isinstance(value, frozenset):
+        return "{" + ", ".join(sorted(map(value_text, value))) + "}" if value else "set()"
+    if isinstance(value, FrozenMap):
+        return "{" + ", ".join(sorted(f"{value_text(k)}: {value_text(v)}" for k, v in value.items())) + "}"
+    return str(value)
+
+
+def holds(finding: Finding) -> bool:
+    """Whether nothing has to be said about the finding: it is known to be so, and not vacuously."""
+    return isinstance(finding.verdict, Proved | Exhausted | Survived) and not finding.vacuous
+
+
+def _listed(certificate: Certificate) -> list[Finding]:
+    return [finding for finding in certificate.findings if not finding.obligation or not holds(finding)]
+
+
+def _finding_line(finding: Finding, width: int, accepted: dict[str, str]) -> str:
+    line = f"{word(finding.verdict):<9}  {finding.name:<{width}}  {verdict_text(finding.verdict)}"
+    if finding.vacuous:
+        line += f"; vacuous: it holds whatever `{finding.vacuous}` is"
+    reason = accepted.get(finding.name)
+    return line if reason is None or holds(finding) else f"{line} (accepted: {reason})"
+
+
+def _counted(certificate: Certificate) -> Iterator[str]:
+    quiet = sum(finding.obligation and holds(finding) for finding in certificate.findings)
+    if quiet:
+        what = "1 obligation holds" if quiet == 1 else f"{quiet} obligations hold"
+        yield f"{what}, too"
+
+
+def _search_lines(certificate: Certificate) -> Iterator[str]:
+    yield f"scope: {certificate.scope}"
+    search = certificate.search
+    if search is not None:
+        how = "complete" if search.complete else "not complete"
+        yield f"search: {search.states:,} states, {search.transitions:,} transitions, {search.seconds:.1f} s, {how}"
+
+
+def _what(table: TransitionTable, label: Label) -> str:
+    said = _SAID.get(label.action, f"{label.action}({_args(label.args)})")
+    return f"{_place(table, label.address)}: {said}"
+
+
+_SAID = {
+    "ignore": "ignores it",
+    "again": "asks again",
+    "unhandled": "has no answer to it",
+    "refused": "refuses it",
+}
+
+
+def _who(label: Label) -> str:
+    if label.caller is not None:
+        roles = f" ({', '.join(label.roles)})" if label.roles else ""
+        return f"{label.caller}{roles}"
+    return label.cause or label.rule
+
+
+def _place(table: TransitionTable, address: Address) -> str:
+    return address.entity if table.entity(address.entity).single else f"{address.entity} {address.id}"
+
+
+def _args(args: Args) -> str:
+    return ", ".join(f"{name}={value_text(value)}" for name, value in args)
+
+
+def _effects(table: TransitionTable, step: TraceStep) -> list[str]:
+    changed = [line for change in step.changes for line in _changes(table, step.label.address, change)]
+    return changed + [f"hands on {text}" for text in step.handed_on]
+
+
+def _changes(table: TransitionTable, stepped: Address, change: Change) -> Iterable[str]:
+    types = {field.name: field.type for field in table.entity(change.address.entity).fields}
+    place = "" if change.address == stepped else f"{_place(table, change.address)} "
+    for name, before, after in change.changes:
+        shown = (value_text(value) if name == "state" else show(types[name], value) for value in (before, after))
+        yield f"{place}{name}: {' -> '.join(shown)}"
