@@ -45,9 +45,7 @@ def window(line: str, start: int, end: int) -> tuple[str, int, bool, bool]:
 def _shown(character: str) -> str:
     if character == "\t":
         return " " * TAB_COLUMNS
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-        return f"<U+{ord(character):04X}>"
-    return character
+    return character if character.isprintable() else f"<U+{ord(character):04X}>"
 
 
 def _width(character: str) -> int:

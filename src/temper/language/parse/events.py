@@ -24,7 +24,7 @@ from temper.language.syntax import Text
 from temper.report import Help
 
 DEPTH_MAX = 64
-NODES_MAX = 50_000
+NODES_MAX = 30_000
 _REPAIR_CHARACTERS_MAX = 1_000_000
 
 

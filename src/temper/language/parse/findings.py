@@ -39,6 +39,10 @@ class Findings:
             return
         self._found.append(Diagnostic(code, message, span, reason=reason, labels=labels, notes=notes, helps=helps))
 
+    def retract(self, code: str, span: Span) -> None:
+        """Take back a finding of that code at that place, because a better one takes its place."""
+        self._found = [one for one in self._found if one.code != code or one.span != span]
+
     def replace(self, text: str, span: Span, replacement: str) -> tuple[Help, ...]:
         """A single help that replaces one stretch."""
         return (Help(text, (Edit(span, replacement),)),)

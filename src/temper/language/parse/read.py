@@ -259,6 +259,7 @@ class Reader:
         if isinstance(node, ScalarNode) and is_null(node.text):
             self._missing_value(node, shape, owner)
             return
+        self._findings.retract("quote-this", node.span)
         many = shape.many if isinstance(shape, Either) else shape
         helps: tuple[Help, ...] = ()
         if isinstance(many, ListOf) and self._wrappable(node, many):
