@@ -11,7 +11,8 @@ def lower(blueprint: Blueprint) -> TransitionTable:
 
     >>> from temper.language import check, parse
     >>> from temper.report import Source
-    >>> text = "temper: 1\\nblueprint: a\\nentities: {A: {states: [on], waits: [on], actions: {make: {from: new, to: on}}}}"
+    >>> entity = "{states: [on], waits: [on], actions: {make: {from: new, to: on}}}"
+    >>> text = f"temper: 1\\nblueprint: a\\nentities: {{A: {entity}}}"
     >>> blueprint, found = check(parse(Source("a.yaml", text))[0])
     >>> lower(blueprint).entity("A").action("make").cases[0].target
     'on'

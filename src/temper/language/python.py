@@ -171,24 +171,36 @@ def _syntax(text: str, error: SyntaxError, lead: int) -> _Wrong:
         if at >= 0 and text[at : at + 2] != "!=":
             reason = f"this is `{meant.strip()}` in Python's syntax"
             return _Wrong(
-                "expression-syntax", f"`{shown}` is no expression: `{wrong}` is written `{meant.strip()}`",
-                at, at + len(wrong), reason, (meant,),
-            )  # fmt: skip
+                "expression-syntax",
+                f"`{shown}` is no expression: `{wrong}` is written `{meant.strip()}`",
+                at,
+                at + len(wrong),
+                reason,
+                (meant,),
+            )
     single = re.search(r"(?<![=!<>:])=(?!=)", text)
     if single and "==" in (error.msg or ""):
         return _Wrong(
-            "expression-syntax", f"`{shown}` is no expression: `=` sets, `==` compares",
-            single.start(), single.end(), "compare with `==`", ("==",),
-        )  # fmt: skip
+            "expression-syntax",
+            f"`{shown}` is no expression: `=` sets, `==` compares",
+            single.start(),
+            single.end(),
+            "compare with `==`",
+            ("==",),
+        )
     if "Generator expression must be parenthesized" in (error.msg or ""):
         return _Wrong(
-            "expression-syntax", f"`{shown}` is no expression: the loop needs parentheses of its own",
-            start, end, "put `(` and `)` around this", (f"({text[start:end]})",),
-        )  # fmt: skip
+            "expression-syntax",
+            f"`{shown}` is no expression: the loop needs parentheses of its own",
+            start,
+            end,
+            "put `(` and `)` around this",
+            (f"({text[start:end]})",),
+        )
     why = _why(error.msg or "")
     return _Wrong("expression-syntax", f"`{shown}` is no expression: {why}", start, end, reason=why)
 
 
 def _why(message: str) -> str:
-    message = message.split(". ")[0].replace("'", "`")
+    message = message.split(". ", 1)[0].replace("'", "`")
     return {"invalid syntax": "Python's grammar has nothing like this"}.get(message, message[:1].lower() + message[1:])

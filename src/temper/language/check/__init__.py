@@ -34,7 +34,8 @@ def check(tree: Tree, constants: Mapping[str, str] = _NOTHING) -> tuple[Blueprin
 
     >>> from temper.language.parse import parse
     >>> from temper.report import Source
-    >>> tree, _ = parse(Source("a.yaml", "temper: 1\nblueprint: a\nentities: {A: {states: [on], single: true, waits: [onn]}}"))
+    >>> text = "temper: 1\nblueprint: a\nentities: {A: {states: [on], single: true, waits: [onn]}}"
+    >>> tree, _ = parse(Source("a.yaml", text))
     >>> check(tree)[1][0].message
     '`A` has no state `onn`'
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from temper.language.blueprint import Move, Way
 from temper.language.check.declared import ActionName, Declared, EntityName
@@ -57,17 +58,26 @@ class _Action:
 
     def place(self, what: str, unset: Mapping[str, str]) -> Place:
         return Place(
-            self.words, what, self.entity, self.action.params,
-            calls=not self.entity.world, clock=not self.entity.world, unset=unset,
-        )  # fmt: skip
+            self.words,
+            what,
+            self.entity,
+            self.action.params,
+            calls=not self.entity.world,
+            clock=not self.entity.world,
+            unset=unset,
+        )
 
     def gate(self) -> tuple[Gate, tuple[str, ...]]:
         by = self.syntax.by
         words = [text for text in by if text.text in CALLERS]
         if words and len(by) > 1:
-            self.findings.add("wrong-caller", f"`{words[0].text}` stands alone under `by:`", words[0].span,
-                              reason="not beside others",
-                              notes=("a Cedar policy can permit roles as well",) if words[0].text == "policy" else ())  # fmt: skip
+            self.findings.add(
+                "wrong-caller",
+                f"`{words[0].text}` stands alone under `by:`",
+                words[0].span,
+                reason="not beside others",
+                notes=("a Cedar policy can permit roles as well",) if words[0].text == "policy" else (),
+            )
             return Gate.MACHINE, ()
         if self.entity.world:
             return self.world_gate()
@@ -81,36 +91,61 @@ class _Action:
     def world_gate(self) -> tuple[Gate, tuple[str, ...]]:
         by = self.syntax.by
         if self.action.caller is not None:
-            self.findings.add("no-caller", f"nobody calls `{self.action.name}`: it is the outside world's", self.action.caller,
-                              reason="there is no caller")  # fmt: skip
+            self.findings.add(
+                "no-caller",
+                f"nobody calls `{self.action.name}`: it is the outside world's",
+                self.action.caller,
+                reason="there is no caller",
+            )
         if by and by[0].text != "environment":
-            self.findings.add("wrong-caller", f"`{self.entity.name}` is the outside world: only the environment acts there", by[0].span,
-                              reason="write `by: environment`, or leave `by` out for what effects perform")  # fmt: skip
+            self.findings.add(
+                "wrong-caller",
+                f"`{self.entity.name}` is the outside world: only the environment acts there",
+                by[0].span,
+                reason="write `by: environment`, or leave `by` out for what effects perform",
+            )
         return (Gate.ENVIRONMENT if by else Gate.MACHINE), ()
 
     def check_machine(self) -> None:
         if self.action.caller is not None:
-            self.findings.add("no-caller", f"only the machine calls `{self.action.name}`, so it has no `caller`", self.action.caller,
-                              reason="there is no caller",
-                              labels=declared(self.action.span, "it has no `by:`"))  # fmt: skip
+            self.findings.add(
+                "no-caller",
+                f"only the machine calls `{self.action.name}`, so it has no `caller`",
+                self.action.caller,
+                reason="there is no caller",
+                labels=declared(self.action.span, "it has no `by:`"),
+            )
 
     def word_gate(self, word: Text) -> tuple[Gate, tuple[str, ...]]:
         if word.text == "environment":
-            self.findings.add("wrong-caller", f"the environment acts in world entities only, and `{self.entity.name}` is none", word.span,
-                              reason="not a world entity")  # fmt: skip
+            self.findings.add(
+                "wrong-caller",
+                f"the environment acts in world entities only, and `{self.entity.name}` is none",
+                word.span,
+                reason="not a world entity",
+            )
         elif not self.words.folder_has_policies:
-            self.findings.add("policy-missing", f"`{self.action.name}` is left to policies, but there is no `*.cedar` beside the blueprint",
-                              word.span, reason="nobody could ever call it",
-                              notes=("what no policy permits is denied",))  # fmt: skip
+            self.findings.add(
+                "policy-missing",
+                f"`{self.action.name}` is left to policies, but there is no `*.cedar` beside the blueprint",
+                word.span,
+                reason="nobody could ever call it",
+                notes=("what no policy permits is denied",),
+            )
         return Gate.POLICY, ()
 
     def is_role(self, role: Text) -> bool:
         if role.text in self.words.roles:
             return True
         known = list(self.words.roles)
-        self.findings.add("unknown-role", f"there is no role `{role.text}`", role.span, reason="not declared under `roles:`",
-                          notes=(f"the roles are {listed(known)}",),
-                          helps=did_you_mean(role.span, role.text, [*known, *CALLERS]))  # fmt: skip
+        self.findings.add(
+            "unknown-role",
+            f"there is no role `{role.text}`",
+            role.span,
+            reason="not declared under `roles:`",
+            notes=(f"the roles are {listed(known)}",),
+            helps=did_you_mean(role.span, role.text, [*known, *CALLERS]),
+        )
         return False
 
     def sources(self) -> tuple[str, ...] | None:
@@ -118,8 +153,12 @@ class _Action:
         written = self.syntax.from_
         special = [text for text in written if text.text in {NEW, ANY}]
         if special and len(written) > 1:
-            self.findings.add("wrong-source", f"`{special[0].text}` stands alone under `from:`", special[0].span,
-                              reason="not beside others")  # fmt: skip
+            self.findings.add(
+                "wrong-source",
+                f"`{special[0].text}` stands alone under `from:`",
+                special[0].span,
+                reason="not beside others",
+            )
             return ()
         if special:
             return self.new_or_any(special[0])
@@ -129,13 +168,21 @@ class _Action:
     def new_or_any(self, text: Text) -> tuple[str, ...] | None:
         if text.text == ANY:
             if set(self.entity.states) <= set(self.entity.final):
-                self.findings.add("wrong-source", f"`any` leaves no state to start in: all of `{self.entity.name}` are final", text.span,
-                                  reason="no such state")  # fmt: skip
+                self.findings.add(
+                    "wrong-source",
+                    f"`any` leaves no state to start in: all of `{self.entity.name}` are final",
+                    text.span,
+                    reason="no such state",
+                )
             return None
         if self.entity.single:
-            self.findings.add("single-entity", f"`{self.entity.name}` is single and there from the start, so nothing makes it", text.span,
-                              reason="a constructor",
-                              labels=declared(self.entity.span, "declared here"))  # fmt: skip
+            self.findings.add(
+                "single-entity",
+                f"`{self.entity.name}` is single and there from the start, so nothing makes it",
+                text.span,
+                reason="a constructor",
+                labels=declared(self.entity.span, "declared here"),
+            )
         return (NEW,)
 
     def is_source(self, text: Text) -> bool:
@@ -143,8 +190,13 @@ class _Action:
             return False
         if text.text in self.entity.final:
             place = next(state.span for state in self.entity.syntax.final if state.text == text.text)
-            self.findings.add("final-has-exit", f"`{self.action.name}` starts in `{text.text}`, which is final", text.span,
-                              reason="a final state accepts nothing", labels=declared(place, "declared final here"))  # fmt: skip
+            self.findings.add(
+                "final-has-exit",
+                f"`{self.action.name}` starts in `{text.text}`, which is final",
+                text.span,
+                reason="a final state accepts nothing",
+                labels=declared(place, "declared final here"),
+            )
             return False
         return True
 
@@ -155,8 +207,11 @@ class _Action:
 
     def common(self, unset: Mapping[str, str]) -> tuple[Way, dict[str, str]]:
         name, common = self.action.name, self.syntax.common
-        guard = None if common.when is None else \
-            read_guard(common.when, self.place(f"the guard of `{name}`", unset), self.findings)  # fmt: skip
+        guard = (
+            None
+            if common.when is None
+            else read_guard(common.when, self.place(f"the guard of `{name}`", unset), self.findings)
+        )
         updates = read_updates(common.set_, common.spawn, self.place(f"`{name}`", unset), self.findings)
         set_now = {update.name for update in updates} | self.spawned(common)
         left = {field: why for field, why in unset.items() if field not in set_now}
@@ -167,8 +222,11 @@ class _Action:
     def case(self, case: CaseSyntax, number: int, unset: Mapping[str, str]) -> Way:
         name = self.action.name
         what = f"case {number} of `{name}`"
-        guard = None if case.when is None else \
-            read_guard(case.when, self.place(f"the guard of {what}", unset), self.findings)  # fmt: skip
+        guard = (
+            None
+            if case.when is None
+            else read_guard(case.when, self.place(f"the guard of {what}", unset), self.findings)
+        )
         updates = read_updates(case.set_, case.spawn, self.place(what, unset), self.findings)
         deliveries = read_deliveries(case, self.place(what, {}), self.findings)
         return Way(guard, updates, self.goal(case), deliveries, self.restarts(case), case.span)
@@ -185,18 +243,27 @@ class _Action:
         known = list(self.entity.timers)
         for text in case.restart:
             if text.text not in known:
-                self.findings.add("unknown-timer", f"`{self.entity.name}` has no timer `{text.text}`", text.span,
-                                  reason="not one of its timers", notes=(f"its timers are {listed(known)}",),
-                                  helps=did_you_mean(text.span, text.text, known))  # fmt: skip
+                self.findings.add(
+                    "unknown-timer",
+                    f"`{self.entity.name}` has no timer `{text.text}`",
+                    text.span,
+                    reason="not one of its timers",
+                    notes=(f"its timers are {listed(known)}",),
+                    helps=did_you_mean(text.span, text.text, known),
+                )
         return tuple(text.text for text in case.restart)
 
     def check_cases(self) -> None:
         cases = self.syntax.cases
-        for case, following in zip(cases, cases[1:], strict=False):
+        for case, following in pairwise(cases):
             if case.when is None:
-                self.findings.add("unreachable-case", f"this case of `{self.action.name}` is never taken: the one before it always is",
-                                  following.span, reason="never taken",
-                                  labels=declared(case.span, "has no `when`, so it always matches"))  # fmt: skip
+                self.findings.add(
+                    "unreachable-case",
+                    f"this case of `{self.action.name}` is never taken: the one before it always is",
+                    following.span,
+                    reason="never taken",
+                    labels=declared(case.span, "has no `when`, so it always matches"),
+                )
                 return
 
     def check_leaves_new(self) -> None:
@@ -205,8 +272,12 @@ class _Action:
         staying = [case for case in self.syntax.cases if case.to is None]
         if staying or not self.syntax.cases:
             span = staying[0].span if staying else self.syntax.name.span
-            self.findings.add("constructor-stays", f"the constructor `{self.action.name}` has no `to`, so the instance has no state", span,
-                              reason="which state does it begin in?")  # fmt: skip
+            self.findings.add(
+                "constructor-stays",
+                f"the constructor `{self.action.name}` has no `to`, so the instance has no state",
+                span,
+                reason="which state does it begin in?",
+            )
 
     def check_all_set(self) -> None:
         if not self.action.constructor:

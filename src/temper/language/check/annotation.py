@@ -45,9 +45,19 @@ PLAIN: Mapping[str, Type] = {
 }
 _GENERIC = ("int", "set", "map")
 _FOREIGN = {
-    "float": "int", "boolean": "bool", "string": "str", "integer": "int", "text": "str", "datetime": "time",
-    "timestamp": "time", "dict": "map", "object": "json", "user": "principal", "frozenset": "set", "list": "set",
-}  # fmt: skip
+    "float": "int",
+    "boolean": "bool",
+    "string": "str",
+    "integer": "int",
+    "text": "str",
+    "datetime": "time",
+    "timestamp": "time",
+    "dict": "map",
+    "object": "json",
+    "user": "principal",
+    "frozenset": "set",
+    "list": "set",
+}
 
 
 def read_type(text: Text, declared: Declared, findings: Findings) -> Type | None:

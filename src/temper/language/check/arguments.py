@@ -22,9 +22,14 @@ def read_arguments(
     given: dict[str, Expression | None] = {}
     for name, text in _pairs(with_):
         if name.text not in params:
-            findings.add("unknown-parameter", f"{to} takes no `{name.text}`", name.span, reason="not a parameter",
-                         notes=(f"it takes {listed(params)}",),
-                         helps=did_you_mean(name.span, name.text, [p for p in params if p not in given]))  # fmt: skip
+            findings.add(
+                "unknown-parameter",
+                f"{to} takes no `{name.text}`",
+                name.span,
+                reason="not a parameter",
+                notes=(f"it takes {listed(params)}",),
+                helps=did_you_mean(name.span, name.text, [p for p in params if p not in given]),
+            )
             continue
         if name.text in given:
             findings.add(

@@ -23,6 +23,7 @@ from temper.machine import (
     SetType,
     Type,
 )
+from temper.report import Help
 
 _NUMBERS: Mapping[type[ast.operator], Op] = {
     ast.Add: Op.ADD,
@@ -33,8 +34,14 @@ _NUMBERS: Mapping[type[ast.operator], Op] = {
 }
 _SETS: Mapping[type[ast.operator], Op] = {ast.BitOr: Op.UNION, ast.BitAnd: Op.INTERSECT, ast.Sub: Op.DIFFERENCE}
 _SIGNS: Mapping[type[ast.operator], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%", ast.BitOr: "|", ast.BitAnd: "&",
-}  # fmt: skip
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.BitOr: "|",
+    ast.BitAnd: "&",
+}
 _CURES: Mapping[type[ast.operator], str] = {
     ast.Div: "`/` would make a fraction; `//` divides and rounds down",
     ast.Pow: "there is no `**`; multiply",
@@ -68,8 +75,9 @@ def _operands(reading: Reading, node: ast.BinOp, hint: Type | None) -> tuple[Exp
     sets = hint.of if isinstance(hint, OptionType) else hint
     if is_open(reading, node.left) and is_open(reading, node.right) and isinstance(sets, SetType):
         pair: tuple[Expression | None, Expression | None] = (
-            reading.infer(node.left, sets), reading.infer(node.right, sets),
-        )  # fmt: skip
+            reading.infer(node.left, sets),
+            reading.infer(node.right, sets),
+        )
     elif isinstance(node.op, ast.BitOr | ast.BitAnd | ast.Sub):
         pair = read_alike(reading, node, node.left, node.right) or (None, None)
     else:
@@ -118,7 +126,7 @@ def _wrong_operands(reading: Reading, node: ast.BinOp, one: Expression, other: E
     written = reading.parsed.written
     left, right = written(node.left), written(node.right)
     notes: tuple[str, ...] = ()
-    helps = ()
+    helps: tuple[Help, ...] = ()
     if isinstance(node.op, ast.BitOr | ast.BitAnd) and isinstance(one.type, BoolType):
         word = "or" if isinstance(node.op, ast.BitOr) else "and"
         notes = (f"`{sign}` is for sets; conditions are joined with `{word}`",)

@@ -22,8 +22,13 @@ def read_attribute(reading: Reading, node: ast.expr, hint: Type | None) -> Expre
         if base.id in {"before", "after"}:
             return _moment(reading, node, base)
         if base.id == "self" and reading.place.entity is not None and not reading.place.follows:
-            reading.add("reference-followed", f"write `{node.attr}`: an action's bare names are its own data", node,
-                        reason="`self.` says nothing here", helps=instead(reading.span(node), node.attr))  # fmt: skip
+            reading.add(
+                "reference-followed",
+                f"write `{node.attr}`: an action's bare names are its own data",
+                node,
+                reason="`self.` says nothing here",
+                helps=instead(reading.span(node), node.attr),
+            )
             return None
     found = reading.infer_plain(base)
     return None if found is None else _follow(reading, node, found)
@@ -54,13 +59,18 @@ def _moment(reading: Reading, node: ast.Attribute, base: ast.Name) -> Expression
 def _follow(reading: Reading, node: ast.Attribute, found: Expression) -> Expression | None:
     written = reading.parsed.written(node.value)
     if not isinstance(found.type, RefType):
-        reading.add("not-a-reference", f"`{written}` is {article(found.type)}, which has no fields", node,
-                    reason="only a reference to an instance has fields", labels=reading.label(found))  # fmt: skip
+        reading.add(
+            "not-a-reference",
+            f"`{written}` is {article(found.type)}, which has no fields",
+            node,
+            reason="only a reference to an instance has fields",
+            labels=reading.label(found),
+        )
         return None
     if not reading.place.follows:
         reading.add(
             "reference-followed",
-            f"{reading.place.what} cannot read `{written}.{node.attr}`: an action sees its own instance and its arguments",
+            f"{reading.place.what} cannot read `{written}.{node.attr}`: it sees its own instance and its arguments",
             node,
             reason="this is the data of another instance",
             notes=("send it a message, or let the caller pass the value as an argument",),
@@ -70,8 +80,13 @@ def _follow(reading: Reading, node: ast.Attribute, found: Expression) -> Express
     if entity is None:
         return None
     if found.op is Op.VARIABLE and found.name == reading.place.stepped and reading.place.stepping is not None:
-        reading.add("name-not-here", f"say `before.{node.attr}` or `after.{node.attr}`", node,
-                    reason="before the step or after it?", helps=instead(reading.span(node), f"after.{node.attr}"))  # fmt: skip
+        reading.add(
+            "name-not-here",
+            f"say `before.{node.attr}` or `after.{node.attr}`",
+            node,
+            reason="before the step or after it?",
+            helps=instead(reading.span(node), f"after.{node.attr}"),
+        )
         return None
     return _field(reading, node, found, entity, moment=_moment_of(found), exists=_exists(reading, found))
 
@@ -113,8 +128,15 @@ def _misspelt(
 ) -> None:
     span = _name_span(reading, node)
     notes = (f"there is {listed(known)}",) if known else ()
-    reading.findings.add(code, message, span, reason="not declared", notes=notes,
-                         labels=labels, helps=did_you_mean(span, node.attr, known))  # fmt: skip
+    reading.findings.add(
+        code,
+        message,
+        span,
+        reason="not declared",
+        notes=notes,
+        labels=labels,
+        helps=did_you_mean(span, node.attr, known),
+    )
 
 
 def _name_span(reading: Reading, node: ast.Attribute) -> Span:

@@ -20,9 +20,14 @@ def read_call(reading: Reading, node: ast.expr, hint: Type | None) -> Expression
     name = node.func.id if isinstance(node.func, ast.Name) else ""
     if name not in FUNCTIONS:
         written = reading.parsed.written(node.func)
-        reading.add("unknown-function", f"there is no function `{written}`", node.func, reason="not a function of the language",
-                    notes=(f"there is {listed(FUNCTIONS)}",),
-                    helps=did_you_mean(reading.span(node.func), written, FUNCTIONS))  # fmt: skip
+        reading.add(
+            "unknown-function",
+            f"there is no function `{written}`",
+            node.func,
+            reason="not a function of the language",
+            notes=(f"there is {listed(FUNCTIONS)}",),
+            helps=did_you_mean(reading.span(node.func), written, FUNCTIONS),
+        )
         return None
     if name in _LOOPS and node.args and isinstance(node.args[0], ast.GeneratorExp):
         return read_loop(reading, node, name, node.args[0])
@@ -48,8 +53,12 @@ def _wants_loop(reading: Reading, node: ast.Call, name: str) -> None:
 
 def _empty(reading: Reading, node: ast.Call, hint: Type | None) -> Expression | None:
     if node.args or node.keywords:
-        reading.add("wrong-call", "`set()` is the empty set and takes nothing; members are written `{a, b}`", node,
-                    reason="takes nothing")  # fmt: skip
+        reading.add(
+            "wrong-call",
+            "`set()` is the empty set and takes nothing; members are written `{a, b}`",
+            node,
+            reason="takes nothing",
+        )
         return None
     wanted = hint.of if isinstance(hint, OptionType) else hint
     if isinstance(wanted, SetType):
@@ -72,8 +81,13 @@ def _of_one(reading: Reading, node: ast.Call, name: str) -> Expression | None:
         return None
     wanted, what = (SetType, "a set") if name == "len" else (IntType, "an int")
     if not isinstance(found.type, wanted):
-        reading.add("type-mismatch", f"`{name}` takes {what}, but `{reading.parsed.written(node.args[0])}` is {article(found.type)}",
-                    node.args[0], reason=f"this is {article(found.type)}", labels=reading.label(found))  # fmt: skip
+        reading.add(
+            "type-mismatch",
+            f"`{name}` takes {what}, but `{reading.parsed.written(node.args[0])}` is {article(found.type)}",
+            node.args[0],
+            reason=f"this is {article(found.type)}",
+            labels=reading.label(found),
+        )
         return None
     return Expression(Op.LEN if name == "len" else Op.ABS, INT, (found,), span=reading.span(node))
 

@@ -35,9 +35,14 @@ def _reasons(
         obligation = _OBLIGATION.fullmatch(name.text) if obligations else None
         about = obligation[1] if obligation else ""
         if name.text not in known and about not in words.entities and about not in words.effects:
-            findings.add("unknown-property", f"there is no property `{name.text}`", name.span, reason="not declared",
-                         notes=(f"the properties are {listed(known)}",),
-                         helps=did_you_mean(name.span, name.text, known))  # fmt: skip
+            findings.add(
+                "unknown-property",
+                f"there is no property `{name.text}`",
+                name.span,
+                reason="not declared",
+                notes=(f"the properties are {listed(known)}",),
+                helps=did_you_mean(name.span, name.text, known),
+            )
     return tuple((name.text, reason.text) for name, reason in (pairs.items if pairs else ()))
 
 
@@ -54,8 +59,13 @@ def read_migration(syntax: MigrateSyntax, words: Declared, findings: Findings) -
     data: list[tuple[str, Expression]] = []
     for name, text in syntax.data.items if syntax.data else ():
         if name.text not in entity.fields:
-            findings.add("unknown-field", f"`{entity.name}` has no field `{name.text}`", name.span, reason="not a field of this version",
-                         helps=did_you_mean(name.span, name.text, list(entity.fields)))  # fmt: skip
+            findings.add(
+                "unknown-field",
+                f"`{entity.name}` has no field `{name.text}`",
+                name.span,
+                reason="not a field of this version",
+                helps=did_you_mean(name.span, name.text, list(entity.fields)),
+            )
             continue
         field = entity.fields[name.text]
         if field is None:

@@ -36,8 +36,13 @@ def _first_type(reading: Reading, node: ast.Set) -> Type | None:
             return None
         joined = one.type if found is None else join(found, one.type)
         if joined is None:
-            reading.add("type-mismatch", f"a set holds one type, but here are {article(found)} and {article(one.type)}",
-                        member, reason=f"this is {article(one.type)}", labels=reading.label(one))  # fmt: skip
+            reading.add(
+                "type-mismatch",
+                f"a set holds one type, but here are {article(found)} and {article(one.type)}",
+                member,
+                reason=f"this is {article(one.type)}",
+                labels=reading.label(one),
+            )
             return None
         found = joined
     if found is None:
@@ -60,8 +65,13 @@ def read_subscript(reading: Reading, node: ast.expr, hint: Type | None) -> Expre
     if of is None:
         return None
     if not isinstance(of.type, MapType):
-        reading.add("not-a-map", f"only a map is asked by key, but `{reading.parsed.written(node.value)}` is {article(of.type)}",
-                    node.value, reason=f"this is {article(of.type)}", labels=reading.label(of))  # fmt: skip
+        reading.add(
+            "not-a-map",
+            f"only a map is asked by key, but `{reading.parsed.written(node.value)}` is {article(of.type)}",
+            node.value,
+            reason=f"this is {article(of.type)}",
+            labels=reading.label(of),
+        )
         return None
     key = reading.read(node.slice, of.type.key)
     return None if key is None else Expression(Op.GET, of.type.value, (of, key), span=reading.span(node))

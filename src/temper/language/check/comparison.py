@@ -33,8 +33,13 @@ def read_comparison(reading: Reading, node: ast.expr, hint: Type | None) -> Expr
         case ast.Is() | ast.IsNot():
             word, cure = ("is", "==") if isinstance(op, ast.Is) else ("is not", "!=")
             fixed = f"{reading.parsed.written(left)} {cure} {reading.parsed.written(right)}"
-            reading.add("expression-construct", f"values have no identity: write `{cure}`, not `{word}`", node,
-                        reason=f"`{word}` has no meaning here", helps=instead(reading.span(node), fixed))  # fmt: skip
+            reading.add(
+                "expression-construct",
+                f"values have no identity: write `{cure}`, not `{word}`",
+                node,
+                reason=f"`{word}` has no meaning here",
+                helps=instead(reading.span(node), fixed),
+            )
             return None
         case _:
             return _ordered(reading, node, left, op, right)
@@ -50,7 +55,7 @@ def _chain(reading: Reading, node: ast.Compare) -> Expression | None:
         )
         return None
     sides = [node.left, *node.comparators]
-    pairs = zip(sides, node.ops, sides[1:], strict=False)
+    pairs = zip(sides[:-1], node.ops, sides[1:], strict=True)
     parts = [_ordered(reading, node, left, op, right) for left, op, right in pairs]
     whole = [part for part in parts if part is not None]
     return joined(Op.AND, whole, node, reading) if len(whole) == len(parts) else None
@@ -117,8 +122,13 @@ def _against(reading: Reading, node: ast.expr, typed: Expression, at: ast.expr) 
             refuse_opaque(reading, typed, at)
             return None
         written = reading.parsed.written(at)
-        reading.add("never-none", f"`{written}` is {article(typed.type)}, which is never None", node,
-                    reason="always false or always true", labels=reading.label(typed))  # fmt: skip
+        reading.add(
+            "never-none",
+            f"`{written}` is {article(typed.type)}, which is never None",
+            node,
+            reason="always false or always true",
+            labels=reading.label(typed),
+        )
         return None
     return reading.infer(node, typed.type)
 
@@ -161,16 +171,24 @@ def _can_order(
             )
             return False
     if not fits(one[0].type, other[0].type):
-        reading.add("type-mismatch", f"{article(one[0].type)} and {article(other[0].type)} have no common order", node,
-                    reason="a number and a duration", notes=("write the unit: `30s`, `10m`",))  # fmt: skip
+        reading.add(
+            "type-mismatch",
+            f"{article(one[0].type)} and {article(other[0].type)} have no common order",
+            node,
+            reason="a number and a duration",
+            notes=("write the unit: `30s`, `10m`",),
+        )
         return False
     return True
 
 
 def refuse_opaque(reading: Reading, found: Expression, node: ast.expr) -> None:
     """Say that times and json are not looked into."""
-    cure = "a deadline is a timer, not a comparison" if found.op is Op.NOW or "time" in str(found.type) else \
-        "store what decisions need in a field of its own"  # fmt: skip
+    cure = (
+        "a deadline is a timer, not a comparison"
+        if found.op is Op.NOW or "time" in str(found.type)
+        else "store what decisions need in a field of its own"
+    )
     reading.add(
         "opaque-value",
         f"`{reading.parsed.written(node)}` is {article(found.type)}, which is stored and passed on but never looked at",
@@ -207,8 +225,13 @@ def _element(reading: Reading, group: Expression | None, node: ast.expr) -> Type
         return None
     found = reading.plain(group, node)
     if found is not None and not isinstance(found.type, SetType):
-        reading.add("not-a-set", f"`in` asks a set, but `{reading.parsed.written(node)}` is {article(found.type)}", node,
-                    reason=f"this is {article(found.type)}", labels=reading.label(found))  # fmt: skip
+        reading.add(
+            "not-a-set",
+            f"`in` asks a set, but `{reading.parsed.written(node)}` is {article(found.type)}",
+            node,
+            reason=f"this is {article(found.type)}",
+            labels=reading.label(found),
+        )
         return None
     return found.type.of if found is not None and isinstance(found.type, SetType) else None
 
@@ -226,8 +249,12 @@ def contained(
     if whole is None:
         return None
     span = reading.span(node)
-    if isinstance(found.type, OptionType) and not isinstance(of, OptionType) and found not in reading.facts \
-            and fits(found.type.of, of):  # fmt: skip
+    if (
+        isinstance(found.type, OptionType)
+        and not isinstance(of, OptionType)
+        and found not in reading.facts
+        and fits(found.type.of, of)
+    ):
         none = Expression(Op.LITERAL, found.type, value=None, span=found.span)
         there = Expression(Op.NOT, BOOL, (Expression(Op.EQ, BOOL, (found, none), span=span),), span=span)
         the = Expression(Op.THE, found.type.of, (found,), span=found.span)

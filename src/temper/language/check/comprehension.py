@@ -81,9 +81,13 @@ def _default(reading: Reading, call: ast.Call, name: str) -> object:
         if isinstance(found.type, IntType) or found.type == DURATION:
             return found
     if needed:
-        reading.add("wrong-call", f"`{name}` of a loop needs a `default=` for when it finds nothing", call,
-                    reason="what if there is none?",
-                    notes=(f"write `{name}((… for x in …), default=0)`",))  # fmt: skip
+        reading.add(
+            "wrong-call",
+            f"`{name}` of a loop needs a `default=` for when it finds nothing",
+            call,
+            reason="what if there is none?",
+            notes=(f"write `{name}((… for x in …), default=0)`",),
+        )
     else:
         reading.add("wrong-call", f"`{name}` takes a loop and nothing else", call, reason="one loop")
     return _WRONG
@@ -91,8 +95,12 @@ def _default(reading: Reading, call: ast.Call, name: str) -> object:
 
 def _one_loop(reading: Reading, call: ast.Call, name: str, loop: ast.GeneratorExp) -> bool:
     if name in {"min", "max"} and len(loop.generators) > 1:
-        reading.add("wrong-call", f"`{name}` goes through one loop; its default could not tell an empty inner one", call,
-                    reason="two loops")  # fmt: skip
+        reading.add(
+            "wrong-call",
+            f"`{name}` goes through one loop; its default could not tell an empty inner one",
+            call,
+            reason="two loops",
+        )
         return False
     return True
 
@@ -128,8 +136,12 @@ def _may_bind(reading: Reading, target: ast.expr) -> bool:
         return False
     name, place = target.id, reading.place
     if name in RESERVED or keyword.issoftkeyword(name) or not name[:1].islower():
-        reading.add("name-form", f"a variable begins with a small letter and is no reserved word, unlike `{name}`", target,
-                    reason="not a variable's name")  # fmt: skip
+        reading.add(
+            "name-form",
+            f"a variable begins with a small letter and is no reserved word, unlike `{name}`",
+            target,
+            reason="not a variable's name",
+        )
         return False
     taken = name in reading.variables or (place.entity is not None and name in place.entity.fields)
     labels = declared(place.declared.members.get(name), f"`{name}` is a state or member")
@@ -160,7 +172,7 @@ def _domain(reading: Reading, node: ast.expr) -> Expression | None:
         return _keys(reading, node, found.type.key)
     reading.add(
         "not-listable",
-        f"a loop goes through a set, a map's keys or a type, but `{reading.parsed.written(node)}` is {article(found.type)}",
+        f"a loop goes through a set, a map or a type, but `{reading.parsed.written(node)}` is {article(found.type)}",
         node,
         reason=f"this is {article(found.type)}",
         labels=reading.label(found),
@@ -200,8 +212,12 @@ def _body(reading: Reading, name: str, node: ast.expr, variable: str) -> object:
     if name == "count":
         if isinstance(node, ast.Name) and node.id == variable:
             return None
-        reading.add("wrong-call", f"`count` counts the members themselves: `count({variable} for {variable} in … if …)`", node,
-                    reason=f"write `{variable}`, and put a condition after `if`")  # fmt: skip
+        reading.add(
+            "wrong-call",
+            f"`count` counts the members themselves: `count({variable} for {variable} in … if …)`",
+            node,
+            reason=f"write `{variable}`, and put a condition after `if`",
+        )
         return _WRONG
     found = read_condition(reading, node) if name in {"all", "any"} else reading.infer_plain(node)
     if found is None:
@@ -211,8 +227,13 @@ def _body(reading: Reading, name: str, node: ast.expr, variable: str) -> object:
     if is_opaque(found.type):
         refuse_opaque(reading, found, node)
         return _WRONG
-    reading.add("type-mismatch", f"`{name}` goes over ints, but `{reading.parsed.written(node)}` is {article(found.type)}", node,
-                reason=f"this is {article(found.type)}", labels=reading.label(found))  # fmt: skip
+    reading.add(
+        "type-mismatch",
+        f"`{name}` goes over ints, but `{reading.parsed.written(node)}` is {article(found.type)}",
+        node,
+        reason=f"this is {article(found.type)}",
+        labels=reading.label(found),
+    )
     return _WRONG
 
 
@@ -221,11 +242,15 @@ def _nested(
 ) -> Expression | None:
     """The loops from the inside out. `count` over pairs is the sum of the counts of each."""
     op = _BINDERS[name]
-    type_ = BOOL if name in {"all", "any"} else INT
+    type_: Type = BOOL if name in {"all", "any"} else INT
     if op in {Op.LEAST, Op.GREATEST}:
         if isinstance(tail[0].type, IntType) != isinstance(tail[1].type, IntType):
-            reading.add("type-mismatch", f"the default is {article(tail[1].type)}, the loop gives {article(tail[0].type)}", call,
-                        reason="of two types")  # fmt: skip
+            reading.add(
+                "type-mismatch",
+                f"the default is {article(tail[1].type)}, the loop gives {article(tail[0].type)}",
+                call,
+                reason="of two types",
+            )
             return None
         type_ = INT if isinstance(tail[0].type, IntType) else tail[0].type
     last = layers[-1]

@@ -31,10 +31,14 @@ def read_deliveries(case: CaseSyntax, place: Place, findings: Findings) -> tuple
     """The deliveries of a case or of an action's common part: effects, then messages, then spawns."""
     entity = place.entity
     assert entity is not None, "deliveries belong to an entity"
-    handed = (*case.do, *case.send, *case.spawn)
+    handed = (*(do.span for do in case.do), *(send.span for send in case.send), *(spawn.span for spawn in case.spawn))
     if entity.world and handed:
-        findings.add("world-entity", f"`{entity.name}` is the outside world, which hands nothing on", handed[0].span,
-                     reason="a world entity sends, spawns and asks nothing")  # fmt: skip
+        findings.add(
+            "world-entity",
+            f"`{entity.name}` is the outside world, which hands nothing on",
+            handed[0],
+            reason="a world entity sends, spawns and asks nothing",
+        )
         return ()
     reader = _Deliveries(place, entity, findings)
     read: tuple[Template | None, ...] = (
@@ -58,13 +62,19 @@ class _Deliveries:
         effect = self.place.declared.effects.get(name)
         if effect is None:
             known = list(self.place.declared.effects)
-            self.findings.add("unknown-effect", f"there is no effect `{name}`", syntax.effect.span, reason="not declared",
-                              notes=(f"the effects are {listed(known)}",),
-                              helps=did_you_mean(syntax.effect.span, name, known))  # fmt: skip
+            self.findings.add(
+                "unknown-effect",
+                f"there is no effect `{name}`",
+                syntax.effect.span,
+                reason="not declared",
+                notes=(f"the effects are {listed(known)}",),
+                helps=did_you_mean(syntax.effect.span, name, known),
+            )
             return None
         before = self.findings.errors
-        args = read_arguments(syntax.with_, effect.params, self.place, self.findings,
-                              to=f"the effect `{name}`", at=syntax.effect.span)  # fmt: skip
+        args = read_arguments(
+            syntax.with_, effect.params, self.place, self.findings, to=f"the effect `{name}`", at=syntax.effect.span
+        )
         then: dict[str, Target] = {}
         for outcome, target in syntax.then:
             if outcome.text != UNKNOWN and outcome.text not in effect.outcomes:
@@ -77,22 +87,30 @@ class _Deliveries:
         if missing and before == self.findings.errors:
             self.findings.add(
                 "outcome-without-target",
-                f"nothing follows the outcome {listed(missing)} of `{name}`" if len(missing) == 1
+                f"nothing follows the outcome {listed(missing)} of `{name}`"
+                if len(missing) == 1
                 else f"nothing follows the outcomes {listed(missing)} of `{name}`",
                 syntax.effect.span,
                 reason=f"`then` lacks {listed(missing)}",
                 labels=declared(effect.span, f"`{name}` is declared here"),
-                notes=("`unknown` comes when all attempts failed or the answer was lost",) if UNKNOWN in missing else (),
-            )  # fmt: skip
+                notes=("`unknown` comes when all attempts failed or the answer was lost",)
+                if UNKNOWN in missing
+                else (),
+            )
         if before != self.findings.errors:
             return None
         ordered = tuple((outcome, then[outcome]) for outcome in (*effect.outcomes, UNKNOWN))
         return Request(name, args, is_true(syntax.replaces), ordered, syntax.span)
 
     def unknown_outcome(self, outcome: Text, effect: str, known: list[str]) -> None:
-        self.findings.add("unknown-outcome", f"`{effect}` has no outcome `{outcome.text}`", outcome.span, reason="not declared",
-                          notes=(f"its outcomes are {listed([*known, UNKNOWN])}",),
-                          helps=did_you_mean(outcome.span, outcome.text, [*known, UNKNOWN]))  # fmt: skip
+        self.findings.add(
+            "unknown-outcome",
+            f"`{effect}` has no outcome `{outcome.text}`",
+            outcome.span,
+            reason="not declared",
+            notes=(f"its outcomes are {listed([*known, UNKNOWN])}",),
+            helps=did_you_mean(outcome.span, outcome.text, [*known, UNKNOWN]),
+        )
 
     def message(self, syntax: SendSyntax) -> Send | None:
         before = self.findings.errors
@@ -117,7 +135,7 @@ class _Deliveries:
             case other:
                 self.findings.add(
                     "type-mismatch",
-                    f"a message goes to a reference, an optional one or a set of them, but `{text.text}` is {article(other)}",
+                    f"a message goes to a reference or a set of them, but `{text.text}` is {article(other)}",
                     text.span,
                     reason=f"this is {article(other)}",
                 )
@@ -144,9 +162,13 @@ class _Deliveries:
         name = syntax.entity.text
         child = find_entity(syntax.entity, self.place, self.findings)
         if child is not None and child.single:
-            self.findings.add("single-entity", f"`{name}` cannot be spawned: it is single and there from the start", syntax.entity.span,
-                              reason="exactly one instance",
-                              labels=declared(child.span, f"`{name}` is declared here"))  # fmt: skip
+            self.findings.add(
+                "single-entity",
+                f"`{name}` cannot be spawned: it is single and there from the start",
+                syntax.entity.span,
+                reason="exactly one instance",
+                labels=declared(child.span, f"`{name}` is declared here"),
+            )
             return None
         return child
 
@@ -156,14 +178,23 @@ class _Deliveries:
             return
         fields = self.entity.fields
         if into.text not in fields:
-            self.findings.add("unknown-field", f"`{self.entity.name}` has no field `{into.text}`", into.span,
-                              reason="not one of its fields", helps=did_you_mean(into.span, into.text, list(fields)))  # fmt: skip
+            self.findings.add(
+                "unknown-field",
+                f"`{self.entity.name}` has no field `{into.text}`",
+                into.span,
+                reason="not one of its fields",
+                helps=did_you_mean(into.span, into.text, list(fields)),
+            )
             return
         field = fields[into.text]
         if field is not None and field.type not in (RefType(child.name), OptionType(RefType(child.name))):
-            self.findings.add("type-mismatch", f"`{into.text}` is {article(field.type)} and cannot hold a reference to a `{child.name}`",
-                              into.span, reason=f"holds {article(field.type)}",
-                              labels=declared(field.span, f"`{into.text}` is declared here"))  # fmt: skip
+            self.findings.add(
+                "type-mismatch",
+                f"`{into.text}` is {article(field.type)} and cannot hold a reference to a `{child.name}`",
+                into.span,
+                reason=f"holds {article(field.type)}",
+                labels=declared(field.span, f"`{into.text}` is declared here"),
+            )
 
     def arguments(
         self, syntax: SendSyntax | SpawnSyntax, receiver: EntityName, action: ActionName
@@ -187,7 +218,12 @@ def find_entity(text: Text, place: Place, findings: Findings) -> EntityName | No
     entity = place.declared.entities.get(text.text)
     if entity is None:
         known = list(place.declared.entities)
-        findings.add("unknown-entity", f"there is no entity `{text.text}`", text.span, reason="not declared",
-                     notes=(f"the entities are {listed(known)}",),
-                     helps=did_you_mean(text.span, text.text, known))  # fmt: skip
+        findings.add(
+            "unknown-entity",
+            f"there is no entity `{text.text}`",
+            text.span,
+            reason="not declared",
+            notes=(f"the entities are {listed(known)}",),
+            helps=did_you_mean(text.span, text.text, known),
+        )
     return entity

@@ -79,10 +79,7 @@ class _Effect:
             f"`{written.text}` is no kind of delivery; there is {listed(kinds)}",
             written.span,
             reason="not a kind of delivery",
-            notes=(
-                "asked once, deduplicated by the receiver under our key, or safe to repeat: "
-                "this decides what a crash may lead to",
-            ),
+            notes=("asked once, deduplicated by the receiver under our key, or safe to repeat",),
             helps=did_you_mean(written.span, written.text, kinds),
         )
         return None
@@ -103,8 +100,12 @@ class _Effect:
     def told(self, outcome: str, field: str, text: Text, type_: Type | None) -> Expression | None:
         what = f"what `{outcome}.{field}` tells"
         if self.syntax.performs is None:
-            self.findings.add("told-nothing", f"{what} is read when the effect is performed, but `{self.effect.name}` has no `performs`",
-                              text.span, reason="there is no such moment")  # fmt: skip
+            self.findings.add(
+                "told-nothing",
+                f"{what} is read when the effect is performed, but `{self.effect.name}` has no `performs`",
+                text.span,
+                reason="there is no such moment",
+            )
             return None
         if type_ is None:
             return None
@@ -115,11 +116,18 @@ class _Effect:
 
     def is_outside(self, found: Expression, what: str, text: Text) -> bool:
         for part in parts(found):
-            inside = part.op is Op.INSTANCES or (part.op is Op.LITERAL and part.value in self.words.entities
-                                                 and not self.words.entities[part.value].world)  # fmt: skip
+            inside = part.op is Op.INSTANCES or (
+                part.op is Op.LITERAL
+                and part.value in self.words.entities
+                and not self.words.entities[part.value].world
+            )
             if inside:
-                self.findings.add("told-nothing", f"{what} can only be read from world entities", part.span or text.span,
-                                  reason="not the outside world")  # fmt: skip
+                self.findings.add(
+                    "told-nothing",
+                    f"{what} can only be read from world entities",
+                    part.span or text.span,
+                    reason="not the outside world",
+                )
                 return False
         return True
 
@@ -142,8 +150,12 @@ class _Effect:
         for text in syntax.never:
             if text.text in surely or text.text in telling:
                 why = "is `surely`" if text.text in surely else "tells what happened"
-                self.findings.add("surely-and-not", f"`{text.text}` cannot come only if it did not happen: it also {why}", text.span,
-                                  reason="both at once")  # fmt: skip
+                self.findings.add(
+                    "surely-and-not",
+                    f"`{text.text}` cannot come only if it did not happen: it also {why}",
+                    text.span,
+                    reason="both at once",
+                )
         called = self.called(syntax.call)
         if called is None:
             return None
@@ -159,9 +171,14 @@ class _Effect:
         known = list(self.effect.outcomes)
         for text in texts:
             if text.text not in known:
-                self.findings.add("unknown-outcome", f"`{self.effect.name}` declares no outcome `{text.text}`", text.span,
-                                  reason="not declared", notes=(f"its outcomes are {listed(known)}",),
-                                  helps=did_you_mean(text.span, text.text, known))  # fmt: skip
+                self.findings.add(
+                    "unknown-outcome",
+                    f"`{self.effect.name}` declares no outcome `{text.text}`",
+                    text.span,
+                    reason="not declared",
+                    notes=(f"its outcomes are {listed(known)}",),
+                    helps=did_you_mean(text.span, text.text, known),
+                )
         return list(dict.fromkeys(text.text for text in texts if text.text in known))
 
     def called(self, call: Text) -> tuple[EntityName, str] | None:
@@ -172,16 +189,25 @@ class _Effect:
             f"{world.name}.{one}" for world in self.words.entities.values() if world.world for one in world.actions
         ]
         if entity is not None and not entity.world:
-            self.findings.add("performs-inside", f"an effect acts on the outside, but `{name}` is no world entity", call.span,
-                              reason="not a world entity", labels=declared(entity.span, f"`{name}` is declared here"),
-                              notes=("messages go to other instances: `send:`",))  # fmt: skip
+            self.findings.add(
+                "performs-inside",
+                f"an effect acts on the outside, but `{name}` is no world entity",
+                call.span,
+                reason="not a world entity",
+                labels=declared(entity.span, f"`{name}` is declared here"),
+                notes=("messages go to other instances: `send:`",),
+            )
             return None
         if entity is None or action not in entity.actions:
             code = "unknown-entity" if entity is None else "unknown-action"
-            self.findings.add(code, f"there is no `{call.text}` that an effect could perform", call.span,
-                              reason="an action of a world entity, such as `Router.route`",
-                              notes=(f"what can be performed is {listed(known)}",),
-                              helps=did_you_mean(call.span, call.text, known))  # fmt: skip
+            self.findings.add(
+                code,
+                f"there is no `{call.text}` that an effect could perform",
+                call.span,
+                reason="an action of a world entity, such as `Router.route`",
+                notes=(f"what can be performed is {listed(known)}",),
+                helps=did_you_mean(call.span, call.text, known),
+            )
             return None
         return entity, action
 
@@ -206,8 +232,12 @@ class _Effect:
         if self.syntax.retry is None:
             return Retry(attempts=1) if kind is DeliveryKind.AT_MOST_ONCE else default
         if kind is DeliveryKind.AT_MOST_ONCE:
-            self.findings.add("retry-at-most-once", f"`{self.effect.name}` is asked at most once, so it has no retry", self.syntax.retry.span,
-                              reason="a second attempt would be a second request")  # fmt: skip
+            self.findings.add(
+                "retry-at-most-once",
+                f"`{self.effect.name}` is asked at most once, so it has no retry",
+                self.syntax.retry.span,
+                reason="a second attempt would be a second request",
+            )
             return default
         given = dict(self._retry_parts())
         return Retry(given["attempts"], given["first"], given["factor"], given["cap"])

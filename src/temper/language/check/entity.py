@@ -15,8 +15,12 @@ def read_entity(entity: EntityName, words: Declared, findings: Findings) -> Thin
     syntax = entity.syntax
     _check_made(entity, findings)
     if entity.world and syntax.timers:
-        findings.add("world-entity", f"`{entity.name}` is the outside world, which has no timers", syntax.timers[0].name.span,
-                     reason="the environment acts when it likes")  # fmt: skip
+        findings.add(
+            "world-entity",
+            f"`{entity.name}` is the outside world, which has no timers",
+            syntax.timers[0].name.span,
+            reason="the environment acts when it likes",
+        )
     return Thing(
         name=entity.name,
         doc=syntax.doc,
@@ -38,7 +42,7 @@ def _check_made(entity: EntityName, findings: Findings) -> None:
         for field in needed_fields(entity).values():
             findings.add(
                 "field-without-value",
-                f"nothing sets `{field.name}` before `{entity.name}` is there, and {article(field.type)} has no value to begin with",
+                f"`{field.name}` has no value when `{entity.name}` begins: nothing sets {article(field.type)} before",
                 field.span,
                 reason="no value to begin with",
                 notes=(f"give it a default, or declare it `{field.type} | None`",),

@@ -109,4 +109,5 @@ def read_not(reading: Reading, node: ast.UnaryOp) -> Expression | None:
 
 
 def negated(found: Expression, node: ast.expr, reading: Reading) -> Expression:
+    """The opposite of a condition."""
     return Expression(Op.NOT, BOOL, (found,), span=reading.span(node))

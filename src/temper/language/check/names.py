@@ -39,14 +39,14 @@ def check_name(text: Text, what: str, letters: Letters, findings: Findings) -> b
         cure = instead(text.span, spelt) if spelt.isidentifier() and not keyword.iskeyword(spelt) else ()
         findings.add("name-form", f"`{name}` {why}, so it is no name", text.span, reason=why, helps=cure)
         return False
-    cure = _spelt(name, letters)
-    if cure != name:
+    meant = _spelt(name, letters)
+    if meant != name:
         findings.add(
             "name-form",
             f"{what} {letters.value}, unlike `{name}`",
             text.span,
             reason="types and entities begin with a capital, constants are all capitals, the rest is small",
-            helps=instead(text.span, cure) if cure.isidentifier() else (),
+            helps=instead(text.span, meant) if meant.isidentifier() else (),
         )
         return False
     return True

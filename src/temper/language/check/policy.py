@@ -26,9 +26,15 @@ def check_policies(blueprint: Blueprint, sources: tuple[Source, ...], findings: 
         source = next(
             source for source in sources if source.path == problem.file or source.path.endswith("/" + problem.file)
         )
-        findings.add("policy-invalid", f"`{problem.file}` does not fit the blueprint: {problem.message}", _at(source, problem),
-                     reason="this policy" if problem.policy is not None else "this file",
-                     notes=("a policy may read the principal's roles, the resource's data and `state`, and the context's arguments",))  # fmt: skip
+        findings.add(
+            "policy-invalid",
+            f"`{problem.file}` does not fit the blueprint: {problem.message}",
+            _at(source, problem),
+            reason="this policy" if problem.policy is not None else "this file",
+            notes=(
+                "a policy may read the principal's roles, the resource's data and `state`, and the context's arguments",
+            ),
+        )
 
 
 def _at(source: Source, problem: PolicyProblem) -> Span:

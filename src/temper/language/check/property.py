@@ -48,8 +48,11 @@ class _Property:
             return None
         place = self.stepping(variables, on) if kind is PropertyKind.STEP else self.place(f"`{self.name}`", variables)
         premise = self.syntax.whenever
-        whenever = None if premise is None else \
-            read_guard(premise, self.place(f"the premise of `{self.name}`", variables), self.findings)  # fmt: skip
+        whenever = (
+            None
+            if premise is None
+            else read_guard(premise, self.place(f"the premise of `{self.name}`", variables), self.findings)
+        )
         body = read_guard(text, place, self.findings)
         assuming = self.assuming()
         if self.findings.errors != before:
@@ -79,11 +82,16 @@ class _Property:
             return PropertyKind(there[0][0]), there[0][1]
         if there:
             message = f"`{self.name}` says {listed(kind for kind, _ in there)}, but a property says one thing"
-            self.findings.add("property-form", message, there[1][1].span, reason="one too many",
-                              notes=("write a property for each",))  # fmt: skip
+            self.findings.add(
+                "property-form", message, there[1][1].span, reason="one too many", notes=("write a property for each",)
+            )
         else:
-            self.findings.add("property-form", f"`{self.name}` claims nothing: it has none of {listed(_KINDS)}", syntax.name.span,
-                              reason="what must hold?")  # fmt: skip
+            self.findings.add(
+                "property-form",
+                f"`{self.name}` claims nothing: it has none of {listed(_KINDS)}",
+                syntax.name.span,
+                reason="what must hold?",
+            )
         return None
 
     def check_companions(self, kind: PropertyKind) -> None:
@@ -97,14 +105,22 @@ class _Property:
         ):
             if text is not None and kind not in kinds:
                 goes = " or ".join(f"`{one.value}`" for one in kinds)
-                self.findings.add("property-form", f"`{word}` goes with {goes}, not with `{kind.value}`", text.span,
-                                  reason=f"means nothing beside `{kind.value}`")  # fmt: skip
+                self.findings.add(
+                    "property-form",
+                    f"`{word}` goes with {goes}, not with `{kind.value}`",
+                    text.span,
+                    reason=f"means nothing beside `{kind.value}`",
+                )
 
     def check_one_variable(self, variables: dict[str, str]) -> None:
         if len(variables) != 1:
             span = self.syntax.for_.span if self.syntax.for_ else self.syntax.name.span
-            self.findings.add("property-form", f"`{self.name}` is about one step of one instance, so `for:` names one variable", span,
-                              reason=f"{len(variables)} variables")  # fmt: skip
+            self.findings.add(
+                "property-form",
+                f"`{self.name}` is about one step of one instance, so `for:` names one variable",
+                span,
+                reason=f"{len(variables)} variables",
+            )
 
     def variables(self) -> dict[str, str] | None:
         """Each variable of `for:` with its entity; None after a finding."""
@@ -122,8 +138,12 @@ class _Property:
                     if not self.bind(parsed, name, entity, found):
                         return None
                 case _:
-                    self.findings.add("property-form", "`for:` names variables and entities: `x in Job, y in Worker`", parsed.span(part),
-                                      reason="not of the form `x in Job`")  # fmt: skip
+                    self.findings.add(
+                        "property-form",
+                        "`for:` names variables and entities: `x in Job, y in Worker`",
+                        parsed.span(part),
+                        reason="not of the form `x in Job`",
+                    )
                     return None
         return found
 
@@ -133,15 +153,26 @@ class _Property:
         if entity.id not in self.words.entities:
             at = parsed.span(entity)
             known = list(self.words.entities)
-            self.findings.add("unknown-entity", f"there is no entity `{entity.id}`", at, reason="not declared",
-                              notes=(f"the entities are {listed(known)}",), helps=did_you_mean(at, entity.id, known))  # fmt: skip
+            self.findings.add(
+                "unknown-entity",
+                f"there is no entity `{entity.id}`",
+                at,
+                reason="not declared",
+                notes=(f"the entities are {listed(known)}",),
+                helps=did_you_mean(at, entity.id, known),
+            )
             return False
         if not check_name(variable, "variables", Letters.SMALL, self.findings):
             return False
         if name.id in self.words.members or name.id in found:
             what = "a variable already" if name.id in found else "a state or member"
-            self.findings.add("name-taken", f"`{name.id}` is {what}, so a variable needs another name", span, reason="taken",
-                              labels=declared(self.words.members.get(name.id), "a state or member of that name"))  # fmt: skip
+            self.findings.add(
+                "name-taken",
+                f"`{name.id}` is {what}, so a variable needs another name",
+                span,
+                reason="taken",
+                labels=declared(self.words.members.get(name.id), "a state or member of that name"),
+            )
             return False
         found[name.id] = entity.id
         return True
@@ -171,8 +202,12 @@ class _Property:
         if entity is None or action is None:
             return None
         if entity.name not in variables.values():
-            self.findings.add("property-form", f"`{self.name}` is about another entity than `{entity.name}`", text.span,
-                              reason="not an action of the variable's entity")  # fmt: skip
+            self.findings.add(
+                "property-form",
+                f"`{self.name}` is about another entity than `{entity.name}`",
+                text.span,
+                reason="not an action of the variable's entity",
+            )
             return None
         return entity, action
 
@@ -190,8 +225,13 @@ class _Property:
         return entity, entity.actions[action]
 
     def missing(self, code: str, text: Text, known: list[str]) -> None:
-        self.findings.add(code, f"there is no `{text.text}`", text.span, reason="not declared",
-                          helps=did_you_mean(text.span, text.text, known))  # fmt: skip
+        self.findings.add(
+            code,
+            f"there is no `{text.text}`",
+            text.span,
+            reason="not declared",
+            helps=did_you_mean(text.span, text.text, known),
+        )
 
     def assuming(self) -> tuple[tuple[str, str], ...]:
         return tuple(pair for text in self.syntax.assuming if (pair := self.assumption(text)) is not None)
@@ -213,8 +253,13 @@ class _Property:
         if entity is None or action is None:
             return None
         if not action.by:
-            self.findings.add("assumed-of-machine", f"`{text.text}` is the machine's own call; nobody needs to be assumed to make it", text.span,
-                              reason="nobody may call it", labels=declared(_at(action), "it has no `by:`"))  # fmt: skip
+            self.findings.add(
+                "assumed-of-machine",
+                f"`{text.text}` is the machine's own call; nobody needs to be assumed to make it",
+                text.span,
+                reason="nobody may call it",
+                labels=declared(_at(action), "it has no `by:`"),
+            )
             return None
         return name, what
 

@@ -25,15 +25,16 @@ def read_stored(text: Text, expected: Type, place: Place, findings: Findings) ->
     found = read_expression(text, expected, place, findings)
     bare = expected.of if isinstance(expected, OptionType) else expected
     literal = found.operands[0] if found is not None and found.op is Op.SOME else found
-    if literal is not None and literal.op is Op.LITERAL and isinstance(bare, IntType) and literal.value is not None:
-        if not contains(bare, literal.value):
-            findings.add(
-                "out-of-range",
-                f"{literal.value} is not in {bare}, which {place.what} needs",
-                literal.span,
-                reason=f"outside {bare.lo} to {bare.hi}",
-            )
-            return None
+    if literal is None or literal.op is not Op.LITERAL or not isinstance(bare, IntType):
+        return found
+    if literal.value is not None and not contains(bare, literal.value):
+        findings.add(
+            "out-of-range",
+            f"{literal.value} is not in {bare}, which {place.what} needs",
+            literal.span,
+            reason=f"outside {bare.lo} to {bare.hi}",
+        )
+        return None
     return found
 
 

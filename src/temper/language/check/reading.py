@@ -16,7 +16,6 @@ from temper.language.check.findings import Findings, article, declared, did_you_
 from temper.language.check.place import Place, Variable
 from temper.language.python import Parsed
 from temper.machine import (
-    BoolType,
     DurationType,
     EnumType,
     Expression,
@@ -49,7 +48,8 @@ class Reading:
         """The typed expression of a node, of whatever type it has."""
         rule = self.rules.get(type(node))
         if rule is None:
-            return self.refuse_construct(node)
+            self.refuse_construct(node)
+            return None
         return rule(self, node, hint)
 
     def read(self, node: ast.expr, expected: Type) -> Expression | None:
@@ -227,8 +227,5 @@ def is_opaque(type_: Type) -> bool:
 
 
 def is_ordered(type_: Type) -> bool:
+    """Whether `<` goes with values of this type."""
     return isinstance(type_, IntType | DurationType)
-
-
-def is_bool(type_: Type) -> bool:
-    return isinstance(type_, BoolType)

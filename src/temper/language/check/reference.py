@@ -45,10 +45,12 @@ def read_constant(reading: Reading, node: ast.expr, hint: Type | None) -> Expres
     what = {float: "a fraction", bytes: "a byte string", complex: "a complex number"}.get(type(value), "`...`")
     reading.add(
         "expression-construct",
-        f"{what} is no part of an expression: numbers are whole" if what == "a fraction" else f"{what} is no part of an expression",
+        f"{what} is no part of an expression: numbers are whole"
+        if what == "a fraction"
+        else f"{what} is no part of an expression",
         node,
         reason=f"this is {what}",
-    )  # fmt: skip
+    )
     return None
 
 
@@ -144,8 +146,13 @@ def resolve(reading: Reading, node: ast.Name) -> object:
     if name in place.declared.entity_names:
         return _entity(reading, node)
     if name in place.declared.types:
-        reading.add("type-mismatch", f"`{name}` is a type, not a value", node, reason="a type",
-                    notes=("a finite type can be gone through: `for x in Type`",))  # fmt: skip
+        reading.add(
+            "type-mismatch",
+            f"`{name}` is a type, not a value",
+            node,
+            reason="a type",
+            notes=("a finite type can be gone through: `for x in Type`",),
+        )
         return None
     return _NOWHERE
 
@@ -201,6 +208,7 @@ _BELONGS = {
 
 
 def not_here(reading: Reading, node: ast.Name) -> None:
+    """Say that a word of the language means nothing in this place."""
     why = _BELONGS.get(node.id, "it is a reserved word, with a meaning elsewhere in a blueprint")
     reading.add(
         "name-not-here", f"`{node.id}` cannot be read in {reading.place.what}", node, reason="not here", notes=(why,)
@@ -274,21 +282,36 @@ def _unknown(reading: Reading, node: ast.Name, expected: Type | None) -> None:
         )
         return
     if place.params is not None and name in place.params:
-        reading.add("unknown-name", f"`{name}` is a parameter: write `args.{name}`", node,
-                    reason="bare names are fields", helps=instead(span, f"args.{name}"))  # fmt: skip
+        reading.add(
+            "unknown-name",
+            f"`{name}` is a parameter: write `args.{name}`",
+            node,
+            reason="bare names are fields",
+            helps=instead(span, f"args.{name}"),
+        )
         return
     known = [*reading.variables, *(place.entity.fields if place.entity else ()), *place.declared.constants]
     if place.bare_params and place.params is not None:
         known.extend(place.params)
     if isinstance(expected, EnumType):
-        reading.add("unknown-name", f"`{expected}` has no member `{name}`", node, reason="not one of its members",
-                    notes=(f"its members are {listed(expected.members)}",),
-                    helps=did_you_mean(span, name, [*expected.members, *known]))  # fmt: skip
+        reading.add(
+            "unknown-name",
+            f"`{expected}` has no member `{name}`",
+            node,
+            reason="not one of its members",
+            notes=(f"its members are {listed(expected.members)}",),
+            helps=did_you_mean(span, name, [*expected.members, *known]),
+        )
         return
     if name in place.declared.members or name == "new":
         what = f"{article(expected)} is expected here" if expected else "nothing here says of which type"
         reading.add("type-unclear", f"`{name}` is a state or member, but {what}", node, reason="a state or member")
         return
     helps = did_you_mean(span, name, [*known, *place.declared.members])
-    reading.add("unknown-name", f"there is no `{name}` in {place.what}", node, reason="neither a variable, a field nor a constant",
-                helps=helps)  # fmt: skip
+    reading.add(
+        "unknown-name",
+        f"there is no `{name}` in {place.what}",
+        node,
+        reason="neither a variable, a field nor a constant",
+        helps=helps,
+    )

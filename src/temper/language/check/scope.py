@@ -75,9 +75,14 @@ class _Scope:
         return tuple(given)
 
     def unknown(self, code: str, what: str, name: Text, known: list[str]) -> None:
-        self.findings.add(code, f"there is no {what} `{name.text}`", name.span, reason="not declared",
-                          notes=(f"there is {listed(known)}",),
-                          helps=did_you_mean(name.span, name.text, known))  # fmt: skip
+        self.findings.add(
+            code,
+            f"there is no {what} `{name.text}`",
+            name.span,
+            reason="not declared",
+            notes=(f"there is {listed(known)}",),
+            helps=did_you_mean(name.span, name.text, known),
+        )
 
     def principals(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         check_names((name for name, _ in self.syntax.principals), "principals", Letters.SMALL, self.findings)
@@ -112,8 +117,12 @@ class _Scope:
             return None
         lo, hi = bounds[0], bounds[1]
         if lo > hi:
-            self.findings.add("bad-number", f"the range from {lo} to {hi} is empty", self.syntax.unbounded[0].span,
-                              reason=f"above {hi}")  # fmt: skip
+            self.findings.add(
+                "bad-number",
+                f"the range from {lo} to {hi} is empty",
+                self.syntax.unbounded[0].span,
+                reason=f"above {hi}",
+            )
             return None
         return lo, hi
 

@@ -31,8 +31,13 @@ def _effect(syntax: EffectSyntax, words: Declared, findings: Findings) -> Effect
     check_names((name for name, _ in syntax.outcomes), "outcomes", Letters.SMALL, findings)
     for name, fields in syntax.outcomes:
         if name.text == UNKNOWN:
-            findings.add("reserved-name", "every effect has the outcome `unknown`; it is not declared", name.span,
-                         reason="always there", notes=("it stands for attempts exhausted or an answer lost",))  # fmt: skip
+            findings.add(
+                "reserved-name",
+                "every effect has the outcome `unknown`; it is not declared",
+                name.span,
+                reason="always there",
+                notes=("it stands for attempts exhausted or an answer lost",),
+            )
             continue
         check_names((field.name for field in fields), f"fields of `{name.text}`", Letters.SMALL, findings)
         outcomes[name.text] = {
@@ -68,8 +73,12 @@ def read_params(params: Pairs | None, words: Declared, findings: Findings) -> di
     for name, text in items:
         type_text, default = split_default(text)
         if default is not None:
-            findings.add("bad-type", f"the parameter `{name.text}` has a default, but every argument is given", default.span,
-                         reason="a parameter has no default")  # fmt: skip
+            findings.add(
+                "bad-type",
+                f"the parameter `{name.text}` has a default, but every argument is given",
+                default.span,
+                reason="a parameter has no default",
+            )
         found[name.text] = read_type(type_text, words, findings)
     return found
 
@@ -79,8 +88,12 @@ def _entity(syntax: EntitySyntax, words: Declared, findings: Findings) -> Entity
     states = check_names(syntax.states, f"states of `{name}`", Letters.SMALL, findings)
     world = is_true(syntax.world)
     if world and syntax.single is not None and not is_true(syntax.single):
-        findings.add("world-entity", f"`{name}` is the outside world, so it is single", syntax.single.span,
-                     reason="a world entity has exactly one instance")  # fmt: skip
+        findings.add(
+            "world-entity",
+            f"`{name}` is the outside world, so it is single",
+            syntax.single.span,
+            reason="a world entity has exactly one instance",
+        )
     check_names((action.name for action in syntax.actions), f"actions of `{name}`", Letters.SMALL, findings)
     check_names((timer.name for timer in syntax.timers), f"timers of `{name}`", Letters.SMALL, findings)
     return EntityName(
@@ -97,6 +110,7 @@ def _entity(syntax: EntitySyntax, words: Declared, findings: Findings) -> Entity
 
 
 def is_true(flag: Text | None) -> bool:
+    """Whether a flag is there and set."""
     return flag is not None and flag.text == "true"
 
 
@@ -178,9 +192,11 @@ def _in_case(case: CaseSyntax) -> Iterator[Text]:
         yield case.when
     for target, value in case.set_.items if case.set_ else ():
         yield from (target, value)
-    for handed in (*case.do, *case.send, *case.spawn):
-        if isinstance(handed.with_, Pairs):
-            yield from (value for _, value in handed.with_.items)
-        else:
-            yield from handed.with_
+    withs = (
+        *(do.with_ for do in case.do),
+        *(send.with_ for send in case.send),
+        *(spawn.with_ for spawn in case.spawn),
+    )
+    for with_ in withs:
+        yield from (value for _, value in with_.items) if isinstance(with_, Pairs) else with_
     yield from (send.to for send in case.send)

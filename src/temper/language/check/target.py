@@ -38,8 +38,12 @@ def _check_reached(text: Text, before: list[str], findings: Findings) -> None:
     for name in (AGAIN, IGNORE, text.text):
         if name in before:
             why = "always fits" if name in {AGAIN, IGNORE} else "has been tried already"
-            findings.add("unreachable-target", f"`{text.text}` is never tried: `{name}` stands before it and {why}", text.span,
-                         reason="never tried")  # fmt: skip
+            findings.add(
+                "unreachable-target",
+                f"`{text.text}` is never tried: `{name}` stands before it and {why}",
+                text.span,
+                reason="never tried",
+            )
             return
 
 
@@ -51,9 +55,13 @@ def _check_action(text: Text, entity: EntityName, pool: Pool, findings: Findings
         if name not in pool:
             _unfilled(text, action, name, pool, findings, after=after)
         elif not _fills(pool[name], type_):
-            findings.add("type-mismatch", f"{after} fills `{name}` with {article(pool[name])}, but `{text.text}` takes {article(type_)}",
-                         text.span, reason=f"its `{name}` is {article(type_)}",
-                         labels=declared(action.span, f"`{text.text}` is declared here"))  # fmt: skip
+            findings.add(
+                "type-mismatch",
+                f"{after} fills `{name}` with {article(pool[name])}, but `{text.text}` takes {article(type_)}",
+                text.span,
+                reason=f"its `{name}` is {article(type_)}",
+                labels=declared(action.span, f"`{text.text}` is declared here"),
+            )
 
 
 def _fills(given: Type | None, wanted: Type | None) -> bool:
@@ -80,8 +88,15 @@ def find_action(text: Text, entity: EntityName, findings: Findings) -> ActionNam
         return action
     labels: tuple[Label, ...] = declared(entity.span, f"`{entity.name}` is declared here")
     helps: tuple[Help, ...] = did_you_mean(text.span, text.text, [*entity.actions, AGAIN, IGNORE])
-    findings.add("unknown-action", f"`{entity.name}` has no action `{text.text}`", text.span, reason="not one of its actions",
-                 labels=labels, notes=(f"its actions are {listed(entity.actions)}",), helps=helps)  # fmt: skip
+    findings.add(
+        "unknown-action",
+        f"`{entity.name}` has no action `{text.text}`",
+        text.span,
+        reason="not one of its actions",
+        labels=labels,
+        notes=(f"its actions are {listed(entity.actions)}",),
+        helps=helps,
+    )
     return None
 
 
@@ -91,10 +106,18 @@ def machine_may_call(
     """Whether the machine can call an action here, or a finding. `constructor`: whether one is wanted."""
     labels = declared(action.span, f"`{action.name}` is declared here")
     if action.constructor != constructor:
-        what = "is no constructor: it does not start `from: new`" if constructor else \
-            "is a constructor, but the instance exists already"  # fmt: skip
-        findings.add("wrong-constructor", f"`{entity.name}.{action.name}` {what}", text.span,
-                     reason="no constructor" if constructor else "a constructor", labels=labels)  # fmt: skip
+        what = (
+            "is no constructor: it does not start `from: new`"
+            if constructor
+            else "is a constructor, but the instance exists already"
+        )
+        findings.add(
+            "wrong-constructor",
+            f"`{entity.name}.{action.name}` {what}",
+            text.span,
+            reason="no constructor" if constructor else "a constructor",
+            labels=labels,
+        )
         return False
     if action.caller is not None:
         findings.add(

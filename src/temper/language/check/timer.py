@@ -18,8 +18,13 @@ def read_timer(syntax: TimerSyntax, entity: EntityName, words: Declared, finding
     for text in syntax.in_:
         if text.text in entity.final:
             place = next(state.span for state in entity.syntax.final if state.text == text.text)
-            findings.add("final-has-exit", f"the timer `{name}` runs in `{text.text}`, which is final", text.span,
-                         reason="in a final state nothing happens", labels=declared(place, "declared final here"))  # fmt: skip
+            findings.add(
+                "final-has-exit",
+                f"the timer `{name}` runs in `{text.text}`, which is final",
+                text.span,
+                reason="in a final state nothing happens",
+                labels=declared(place, "declared final here"),
+            )
     states = set(check_states(syntax.in_, entity.syntax, findings))
     after = read_expression(syntax.after, DURATION, Place(words, f"the timer `{name}`", entity), findings)
     target = read_target(

@@ -44,14 +44,19 @@ def _update(
     if isinstance(parsed, Diagnostic):
         findings.put(parsed)
         return None
+    key_node: ast.expr | None = None
     match parsed.body:
         case ast.Name(id=name) as node:
-            key_node = None
+            pass
         case ast.Subscript(value=ast.Name(id=name) as node, slice=key_node):
             pass
         case _:
-            findings.add("unknown-field", f"`{target.text}` is no field; a `set` names a field, or a map's key as `m[k]`", target.span,
-                         reason="neither `field` nor `map[key]`")  # fmt: skip
+            findings.add(
+                "unknown-field",
+                f"`{target.text}` is no field; a `set` names a field, or a map's key as `m[k]`",
+                target.span,
+                reason="neither `field` nor `map[key]`",
+            )
             return None
     field = _field(parsed, node, name, entity, findings)
     if field is None or not _once(name, target.span, seen, findings, whole=key_node is None):
@@ -71,9 +76,15 @@ def _field(parsed: Parsed, node: ast.expr, name: str, entity: EntityName, findin
         findings.add("unknown-field", "the state is changed by `to:`, not by `set:`", span, reason="not a field")
         return None
     known = list(entity.fields)
-    findings.add("unknown-field", f"`{entity.name}` has no field `{name}`", span, reason="not one of its fields",
-                 labels=declared(entity.span, f"`{entity.name}` is declared here"),
-                 notes=(f"its fields are {listed(known)}",), helps=did_you_mean(span, name, known))  # fmt: skip
+    findings.add(
+        "unknown-field",
+        f"`{entity.name}` has no field `{name}`",
+        span,
+        reason="not one of its fields",
+        labels=declared(entity.span, f"`{entity.name}` is declared here"),
+        notes=(f"its fields are {listed(known)}",),
+        helps=did_you_mean(span, name, known),
+    )
     return None
 
 
@@ -97,9 +108,13 @@ def _by_key(
     parsed: Parsed, key_node: ast.expr, field: Field, value: Text, place: Place, findings: Findings
 ) -> Update | None:
     if not isinstance(field.type, MapType):
-        findings.add("not-a-map", f"only a map is changed by key, but `{field.name}` is {article(field.type)}", parsed.text.span,
-                     reason=f"this is {article(field.type)}",
-                     labels=declared(field.span, f"`{field.name}` is declared here"))  # fmt: skip
+        findings.add(
+            "not-a-map",
+            f"only a map is changed by key, but `{field.name}` is {article(field.type)}",
+            parsed.text.span,
+            reason=f"this is {article(field.type)}",
+            labels=declared(field.span, f"`{field.name}` is declared here"),
+        )
         return None
     key = _key(parsed, key_node, field.type.key, place, findings)
     found = read_stored(value, field.type.value, place, findings)

@@ -36,8 +36,12 @@ def _roles(tree: Tree, findings: Findings) -> Mapping[str, Span]:
     roles = check_names(tree.roles, "roles", Letters.SMALL, findings)
     for name in CALLERS:
         if name in roles:
-            findings.add("reserved-name", f"`{name}` means something else under `by:`, so it cannot be a role", roles[name],
-                         reason="has a meaning of its own")  # fmt: skip
+            findings.add(
+                "reserved-name",
+                f"`{name}` means something else under `by:`, so it cannot be a role",
+                roles[name],
+                reason="has a meaning of its own",
+            )
     return roles
 
 
@@ -51,8 +55,13 @@ def _capitals(tree: Tree, words: Declared, findings: Findings) -> None:
     ]
     for text, what, letters in named:
         if text.text in taken:
-            findings.add("duplicate-name", f"there are two things called `{text.text}`", text.span, reason="the second",
-                         labels=declared(taken[text.text], "the first"))  # fmt: skip
+            findings.add(
+                "duplicate-name",
+                f"there are two things called `{text.text}`",
+                text.span,
+                reason="the second",
+                labels=declared(taken[text.text], "the first"),
+            )
         elif text.text in PLAIN:
             findings.add("duplicate-name", f"`{text.text}` is a type of the language", text.span, reason="taken")
         else:
@@ -68,10 +77,14 @@ def _constants(tree: Tree, overrides: Mapping[str, str], words: Declared, findin
         if name not in names:
             near = did_you_mean(_outside(name, overrides[name]).span, name, names)
             notes = (near[0].text,) if near else ()
-            findings.add("unknown-constant", f"there is no constant `{name}` to set; the constants are {listed(names)}", None,
-                         notes=notes)  # fmt: skip
-    for name, text in written:
-        _constant(name, text, overrides.get(name.text), words, findings)
+            findings.add(
+                "unknown-constant",
+                f"there is no constant `{name}` to set; the constants are {listed(names)}",
+                None,
+                notes=notes,
+            )
+    for constant, text in written:
+        _constant(constant, text, overrides.get(constant.text), words, findings)
 
 
 def _outside(name: str, value: str) -> Text:
@@ -87,8 +100,13 @@ def _constant(name: Text, text: Text, override: str | None, words: Declared, fin
         words.broken.add(name.text)
         return
     if given is not None and given.type != found.type:
-        findings.add("bad-constant", f"`{name.text}` is {article(found.type)}, so it cannot be set to `{override}`", given.span,
-                     reason=f"this is {article(given.type)}", labels=declared(text.span, "declared here"))  # fmt: skip
+        findings.add(
+            "bad-constant",
+            f"`{name.text}` is {article(found.type)}, so it cannot be set to `{override}`",
+            given.span,
+            reason=f"this is {article(given.type)}",
+            labels=declared(text.span, "declared here"),
+        )
         words.broken.add(name.text)
         return
     constant = given or found
@@ -101,8 +119,12 @@ def _closed(name: str, text: Text, words: Declared, findings: Findings) -> Const
     if found is None:
         return None
     if not isinstance(found.type, IntType) and found.type != DURATION:
-        findings.add("bad-constant", f"a constant is a number or a duration, but `{name}` is {article(found.type)}", text.span,
-                     reason=f"this is {article(found.type)}")  # fmt: skip
+        findings.add(
+            "bad-constant",
+            f"a constant is a number or a duration, but `{name}` is {article(found.type)}",
+            text.span,
+            reason=f"this is {article(found.type)}",
+        )
         return None
     value = value_of(found)
     assert isinstance(value, int)
@@ -143,8 +165,12 @@ def _resolve(
     syntax = pending[name]
     assert isinstance(syntax.value, Text), "an enum is made of nothing else"
     if name in trail:
-        findings.add("type-cycle", f"`{name}` is made of itself", pending[name].name.span,
-                     reason=" → ".join([*trail[trail.index(name) :], name]))  # fmt: skip
+        findings.add(
+            "type-cycle",
+            f"`{name}` is made of itself",
+            pending[name].name.span,
+            reason=" → ".join([*trail[trail.index(name) :], name]),
+        )
         words.broken.update(trail)
         return
     for needed in _needs(syntax.value, pending):
