@@ -7,6 +7,8 @@ import enum
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from temper.machine import Expression, text
+
 HIDDEN = {"span", "source", "sources", "offsets", "lead", "plain"}
 
 
@@ -27,6 +29,10 @@ def outline(value: Any) -> Any:
             return {str(key): outline(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [outline(item) for item in value]
+        case Expression():
+            return text(value)
+        case _ if type(value).__module__ == "temper.machine.value":
+            return str(value)
         case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return _record(value)
         case _:

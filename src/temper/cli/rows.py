@@ -95,9 +95,11 @@ def _entity_lines(table: TransitionTable, entity: Entity) -> Iterator[str]:
     for field in entity.fields:
         yield f"  {field.name}: {field.type}"
     called = callers(table)
-    for action, case, source, target in rows(entity):
-        yield _row_line(action, case, source, target)
-        yield from (f"      {line}" for line in _below(action, case, called.get((entity.name, action.name), [])))
+    for action in entity.actions:
+        for case in action.cases:
+            for source in action.sources:
+                yield _row_line(action, case, source, source if case.target is None else case.target)
+            yield from (f"      {line}" for line in _below(action, case, called.get((entity.name, action.name), [])))
     for timer in entity.timers:
         yield f"  timer {timer.name} in {', '.join(timer.states)} after {text(timer.after)}: {' | '.join(timer.target)}"
     for word, listed in (("waits", entity.waits), ("final", entity.final)):

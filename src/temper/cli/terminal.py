@@ -41,6 +41,11 @@ class Terminal:
         self.clear()
         print(json.dumps(data, indent=2, ensure_ascii=False), file=self.out, flush=True)
 
+    def event(self, data: Any) -> None:
+        """One of several answers, as JSON on a line of its own."""
+        self.clear()
+        print(json.dumps(data, ensure_ascii=False), file=self.out, flush=True)
+
     def complain(self, code: str, message: str, cure: str = "") -> None:
         """A mistake or a problem, in the form of a diagnostic, or as JSON where JSON was asked for."""
         self.clear()

@@ -94,19 +94,22 @@ APPLIED = _object(
     action=TEXT, entity=TEXT, id=TEXT, state=TEXT, seq=NUMBER, data=DATA, at=MOMENT, record=NUMBER, repeated=FLAG
 )
 RECORD = _object(
-    seq=NUMBER,
+    number=NUMBER,
+    seq={"type": ["integer", "null"]},
     at=MOMENT,
+    rule=TEXT,
     action=TEXT,
     cause=TEXT,
     caller=MAYBE_TEXT,
     roles=_list(TEXT),
     args=DATA,
-    state=TEXT,
+    state=MAYBE_TEXT,
     changes=DATA,
     handed_on=_list(TEXT),
+    note=TEXT,
     table=TEXT,
 )
-OPTION = _object(action=TEXT, possible=FLAG, params=DATA, because={"type": ["object", "null"]})
+OPTION = _object(action=TEXT, possible=FLAG, params=DATA, because={"type": ["object", "null"]}, note=TEXT)
 DELIVERY = _object(id=TEXT, kind=TEXT, owner=TEXT, to=TEXT, args=DATA, state=TEXT, attempts=NUMBER, error=MAYBE_TEXT)
 ARMED = _object(entity=TEXT, id=TEXT, timer=TEXT, due=MOMENT)
 VERDICT = _object(name=TEXT, verdict=TEXT, because=TEXT, states={"type": ["integer", "null"]}, trace=ANY)
@@ -226,7 +229,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/{blueprint}/deliveries",
         "What was handed on and is not settled yet: effects, messages, spawns; parked ones wait for somebody.",
         _object(deliveries=_list(DELIVERY)),
-        parameters=(BLUEPRINT, STATUS),
+        parameters=(BLUEPRINT, STATUS, LIMIT),
         problems=("unknown-blueprint", "bad-request"),
         command=True,
     ),
@@ -236,8 +239,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/{blueprint}/timers",
         "Every armed timer, the next one first.",
         _object(timers=_list(ARMED)),
-        parameters=(BLUEPRINT,),
-        problems=("unknown-blueprint",),
+        parameters=(BLUEPRINT, LIMIT),
+        problems=("unknown-blueprint", "bad-request"),
         command=True,
     ),
     Operation(

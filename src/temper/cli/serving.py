@@ -1,0 +1,193 @@
+"""`temper up` after certification: socket, store, tokens, runtime, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from temper.cli.greeting import Greeting, greeting_json, greeting_lines
+from temper.cli.mistake import MistakeError
+from temper.cli.terminal import Terminal
+from temper.machine import Certified
+from temper.report import Diagnostic, render
+from temper.run import Handler, NotAdmitted, Runtime, SystemChance, SystemClock, World, open_runtime
+from temper.serve.home import Home, home_of
+from temper.serve.problem import ProblemError, problem_to_json
+from temper.serve.reload import Reloaded, Reloader
+from temper.serve.tokens import BadTokensError, TokenFile, create_tokens
+from temper.serve.watch import follow
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `temper up` was asked for."""
+
+    certified: Certified
+    path: Path
+    constants: Mapping[str, str]
+    seconds_max: float
+    watch: bool
+    host: str
+    port: int
+    store: Path | None
+    tokens: Path | None
+    handlers: Path | None
+
+    @property
+    def home(self) -> Home:
+        return home_of(self.certified.table.blueprint)
+
+    @property
+    def store_path(self) -> Path:
+        return self.store or self.home.store
+
+    @property
+    def tokens_path(self) -> Path:
+        return self.tokens or self.home.tokens
+
+    @property
+    def handlers_path(self) -> Path | None:
+        """The file that was named, or the one that lies beside the blueprint."""
+        beside = (self.path if self.path.is_dir() else self.path.parent) / "handlers.py"
+        return self.handlers or (beside if beside.is_file() else None)
+
+
+async def serve(plan: Plan, terminal: Terminal) -> int:
+    """Serve until a signal ends it. Whatever keeps it from starting is a mistake with its cure."""
+    from temper.serve.http import application, serve_until_stopped, url_of
+    from temper.serve.service import Service
+
+    with contextlib.closing(_listen(plan)) as opened:
+        handlers = _handlers(plan)
+        tokens, drawn = _tokens(plan)
+        runtime = await _open(plan, handlers)
+        try:
+            reloader = Reloader(runtime, seconds_max=plan.seconds_max, tell=lambda end: _tell(end, terminal))
+            plan.home.announce(url_of(opened))
+            _greet(Greeting(plan, url_of(opened), tokens.tokens, drawn, tuple(handlers)), terminal)
+            async with _watching(plan, reloader, terminal):
+                await serve_until_stopped(application(Service(runtime, tokens, reloader)), opened)
+        finally:
+            plan.home.withdraw()
+            await runtime.close()
+    return 0
+
+
+def _listen(plan: Plan) -> socket.socket:
+    from temper.serve.http import open_socket
+
+    try:
+        return open_socket(plan.host, plan.port)
+    except OSError as wrong:
+        if wrong.errno == errno.EADDRINUSE:
+            cure = "stop what listens there, or take another port, as in --port 0"
+            raise MistakeError("port-in-use", f"port {plan.port} of {plan.host} is in use", cure) from None
+        raise MistakeError("wrong-usage", f"cannot listen at {plan.host} port {plan.port}: {wrong.strerror}") from None
+    except OverflowError:
+        raise MistakeError("wrong-usage", f"--port {plan.port}: a port is a number from 0 to 65535") from None
+
+
+def _handlers(plan: Plan) -> dict[str, Handler]:
+    path = plan.handlers_path
+    if path is None:
+        return {}
+    return dict(load_handlers(path))
+
+
+def _tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:
+    """The tokens file, made if it is missing, and the tokens that this machine's user holds."""
+    path, home = plan.tokens_path, plan.home
+    try:
+        if not path.exists():
+            home.keep_drawn(create_tokens(path, plan.certified.table.scope.principals))
+        return TokenFile(path), home.drawn()
+    except BadTokensError as wrong:
+        raise MistakeError("tokens-broken", str(wrong), "mend the file, or delete it to have a new one made") from None
+    except OSError as wrong:
+        raise _unwritable(wrong) from None
+
+
+async def _open(plan: Plan, handlers: Mapping[str, Handler]) -> Runtime:
+    from temper.run.store.protocol import StoreError
+    from temper.run.store.sqlite import SqliteStore
+
+    chance = SystemChance()
+    try:
+        plan.store_path.parent.mkdir(parents=True, exist_ok=True)
+        store = SqliteStore(plan.store_path, identity=chance.id())
+    except StoreError as wrong:
+        cure = "it may be an earlier `temper up`: stop it, or name another journal with --store PATH"
+        raise MistakeError("store-failed", str(wrong), cure) from None
+    except OSError as wrong:
+        raise _unwritable(wrong) from None
+    runtime = await open_runtime(World(SystemClock(), chance, store, handlers), plan.certified)
+    if isinstance(runtime, Runtime):
+        return runtime
+    store.close()
+    if isinstance(runtime, NotAdmitted):
+        listed = "; ".join(f"{each.where}: {each.message}" for each in runtime.obstacles)
+        cure = "give it a place with `migrate:`, serve the old version, or name another journal with --store PATH"
+        raise MistakeError("not-admitted", f"the journal holds what has no place in this version: {listed}", cure)
+    raise MistakeError(runtime.code, runtime.message)
+
+
+def _unwritable(wrong: OSError) -> MistakeError:
+    return MistakeError("file-unwritable", f"{wrong.filename} cannot be written: {wrong.strerror}")
+
+
+def _greet(greeting: Greeting, terminal: Terminal) -> None:
+    if terminal.as_json:
+        terminal.event(greeting_json(greeting))
+    else:
+        terminal.say("\n".join(greeting_lines(greeting)))
+
+
+@contextlib.asynccontextmanager
+async def _watching(plan: Plan, reloader: Reloader, terminal: Terminal) -> Any:
+    """Follow the files while the body runs, if that was asked for."""
+    if not plan.watch:
+        yield
+        return
+    task = asyncio.create_task(_follow(plan, reloader, terminal))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _follow(plan: Plan, reloader: Reloader, terminal: Terminal) -> None:
+    async for found in follow(plan.path):
+        if isinstance(found, Diagnostic):
+            terminal.say(render(found))
+            continue
+        if not terminal.as_json:
+            terminal.say(f"{found.source.path} changed: certifying")
+        with contextlib.suppress(ProblemError):  # told by the reloader, as is what came of an `apply`
+            await reloader.reload(found, plan.constants)
+
+
+def _tell(end: Reloaded | ProblemError, terminal: Terminal) -> None:
+    """What came of a new version, whoever brought it."""
+    if terminal.as_json:
+        told = {"event": "refused", **problem_to_json(end)} if isinstance(end, ProblemError) else _reloaded_json(end)
+        terminal.event(told)
+        return
+    from temper.cli.commands.apply import applied_lines
+
+    if isinstance(end, ProblemError):
+        terminal.say(str(end.facts.get("report", "")).rstrip())
+        terminal.complain(end.code, end.detail, "the old version keeps serving")
+    else:
+        terminal.say("\n".join(applied_lines(end.before, end.after, list(end.changes))))
+
+
+def _reloaded_json(end: Reloaded) -> dict[str, Any]:
+    return {"event": "applied", "before": end.before, "table": end.after, "changes": list(end.changes)}

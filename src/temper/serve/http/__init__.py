@@ -1,0 +1,14 @@
+"""HTTP: the only room with the web framework and its server. Imported when something is served, and not before."""
+
+from temper.serve.http.app import BODY_BYTES_MAX, application
+from temper.serve.http.server import Server, open_socket, serve_until_stopped, server_of, url_of
+
+__all__ = [
+    "BODY_BYTES_MAX",
+    "Server",
+    "application",
+    "open_socket",
+    "serve_until_stopped",
+    "server_of",
+    "url_of",
+]

@@ -1,0 +1,116 @@
+"""What lives, as the JSON that every transport shows: instances, answers, records, deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from temper.machine import TIME, Rejected, to_json
+from temper.run import Done, Option, Seen, Waiting
+
+
+def seen_to_json(seen: Seen) -> dict[str, Any]:
+    """An instance."""
+    return {
+        "entity": seen.entity,
+        "id": seen.id,
+        "state": seen.state,
+        "seq": seen.seq,
+        "data": dict(seen.data),
+        "timers": {name: moment(due) for name, due in seen.timers},
+        "unhandled": list(seen.unhandled),
+    }
+
+
+def done_to_json(done: Done) -> dict[str, Any]:
+    """An applied call."""
+    return {
+        "action": done.action,
+        "entity": done.entity,
+        "id": done.id,
+        "state": done.state,
+        "seq": done.seq,
+        "data": dict(done.data),
+        "at": moment(done.at),
+        "record": done.record,
+        "repeated": done.repeated,
+    }
+
+
+def rejected_to_json(rejected: Rejected) -> dict[str, Any]:
+    """Why an action cannot be called."""
+    return {"code": rejected.code, "message": rejected.message, "facts": dict(rejected.facts)}
+
+
+def option_to_json(option: Option, params: Mapping[str, Any]) -> dict[str, Any]:
+    """An action as it stands now; `params` gives the schema of each argument."""
+    return {
+        "action": option.action,
+        "possible": option.because is None,
+        "because": None if option.because is None else rejected_to_json(option.because),
+        "params": dict(params),
+        "note": option.note,
+    }
+
+
+def waiting_to_json(waiting: Waiting) -> dict[str, Any]:
+    """A pending delivery."""
+    return {
+        "key": waiting.key,
+        "kind": waiting.kind,
+        "what": waiting.what,
+        "owner": waiting.owner,
+        "receiver": waiting.receiver,
+        "args": dict(waiting.args),
+        "status": waiting.status,
+        "attempts": waiting.attempts,
+        "note": waiting.note,
+    }
+
+
+def record_to_json(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A journal record for whoever reads the history: what happened, on whose behalf, and what it changed."""
+    caller = record.get("caller")
+    return {
+        "number": record["number"],
+        "seq": record.get("seq"),
+        "at": moment(record["at"]),
+        "rule": record["rule"],
+        "action": record.get("action", record["rule"]),
+        "cause": record.get("cause", ""),
+        "caller": caller,
+        "roles": record.get("roles", []),
+        "args": record.get("args", {}),
+        "state": record.get("state"),
+        "changes": record.get("data", record.get("set", {})),
+        "handed_on": [handed_on(made["delivery"]) for made in record.get("made", [])],
+        "note": record.get("note", ""),
+        "table": record["table"],
+    }
+
+
+def handed_on(delivery: Mapping[str, Any]) -> str:
+    """A delivery in one line.
+
+    >>> handed_on({"kind": "effect", "effect": "probe", "args": {"service": "web", "percent": 5}})
+    'probe(service=web, percent=5)'
+    """
+    match delivery["kind"]:
+        case "effect":
+            return f"{delivery['effect']}({_args(delivery['args'])})"
+        case "message":
+            return f"{' '.join(delivery['receiver'])}: {delivery['action']}({_args(delivery['args'])})"
+        case "spawn":
+            return f"new {' '.join(delivery['child'])}: {delivery['action']}({_args(delivery['args'])})"
+        case kind:
+            assert kind == "refusal", f"a delivery is no {kind}"
+            return f"refusal of {delivery['of']['action']}: {delivery['reason']}"
+
+
+def moment(milliseconds: int) -> str:
+    """A time as JSON writes it."""
+    return str(to_json(TIME, milliseconds))
+
+
+def _args(args: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in args.items())

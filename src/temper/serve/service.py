@@ -1,0 +1,217 @@
+"""What each operation of the catalogue does, on a running system. Transports translate; here it happens."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from temper.machine import Rejected, table_to_json
+from temper.pipeline import explain
+from temper.run import Done, Retryable, Runtime, Seen, Terminal
+from temper.serve.asking import Answer, Asked
+from temper.serve.incoming import read_filter, read_tag, read_version
+from temper.serve.openapi import args_schema, openapi
+from temper.serve.presenting import (
+    done_to_json,
+    moment,
+    option_to_json,
+    record_to_json,
+    seen_to_json,
+    waiting_to_json,
+)
+from temper.serve.problem import ProblemError
+from temper.serve.reload import Reloader
+from temper.serve.tokens import Principal, TokenFile
+from temper.verify import report_json
+
+LIMIT_MAX = 1_000
+PAGE = 100
+NUMBER_MAX = 2**62
+STATUSES = ("waiting", "attempting", "parked", "behind")
+
+Told = TypeVar("Told")
+
+
+class Service:
+    """The operations on one runtime. Each method has the name of its operation."""
+
+    def __init__(self, runtime: Runtime, tokens: TokenFile, reloader: Reloader) -> None:
+        self.runtime = runtime
+        self.tokens = tokens
+        self.reloader = reloader
+
+    @property
+    def name(self) -> str:
+        """The blueprint that is served."""
+        return self.runtime.table.blueprint
+
+    async def health(self, asked: Asked) -> Answer:
+        """Without a token only what anybody may know: that it serves, and what."""
+        del asked
+        health = self.runtime.health()
+        return Answer({name: health[name] for name in ("status", "blueprint", "table")})
+
+    async def openapi(self, asked: Asked) -> Answer:
+        del asked
+        return Answer(openapi(self.runtime.table, self.runtime.table_hash))
+
+    async def explain(self, asked: Asked) -> Answer:
+        code = asked.given["code"]
+        page = explain(code)
+        if page is None:
+            raise ProblemError("unknown-code", f"there is no code `{code}`", {"code": code})
+        return Answer(page)
+
+    async def table(self, asked: Asked) -> Answer:
+        self._check_blueprint(asked)
+        report = report_json(self.runtime.verdicts)
+        return Answer(
+            {
+                "blueprint": self.name,
+                "hash": self.runtime.table_hash,
+                "table": table_to_json(self.runtime.table),
+                "verdicts": report["properties"],
+                "search": report["search"],
+                "accepted": dict(self.runtime.verdicts.accepted),
+            }
+        )
+
+    async def apply(self, asked: Asked) -> Answer:
+        self._check_blueprint(asked)
+        reloaded = await self.reloader.reload(*read_version(asked.body))
+        return Answer(
+            {
+                "applied": True,
+                "table": reloaded.after,
+                "before": reloaded.before,
+                "changes": list(reloaded.changes),
+                "verdicts": report_json(self.runtime.verdicts)["properties"],
+            }
+        )
+
+    async def deliveries(self, asked: Asked) -> Answer:
+        self._check_blueprint(asked)
+        status = asked.choice("status", STATUSES)
+        waiting = told(self.runtime.pending(limit=asked.number("limit", PAGE, 1, LIMIT_MAX)))
+        return Answer({"deliveries": [waiting_to_json(each) for each in waiting if status in {None, each.status}]})
+
+    async def timers(self, asked: Asked) -> Answer:
+        self._check_blueprint(asked)
+        armed = told(self.runtime.timers(limit=asked.number("limit", PAGE, 1, LIMIT_MAX)))
+        return Answer(
+            {
+                "timers": [
+                    {"entity": address.entity, "id": address.id, "timer": name, "due": moment(due)}
+                    for address, name, due in armed
+                ]
+            }
+        )
+
+    async def list(self, asked: Asked) -> Answer:
+        entity = self._entity(asked)
+        types = {field.name: field.type for field in self.runtime.table.entity(entity).fields}
+        page = told(
+            await self.runtime.list(
+                entity,
+                state=asked.given.get("state"),
+                where={name: read_filter(types.get(name), text) for name, text in asked.where.items()},
+                after=asked.given.get("cursor"),
+                limit=asked.number("limit", PAGE, 1, LIMIT_MAX),
+            )
+        )
+        return Answer({"instances": [seen_to_json(seen) for seen in page.seen], "next": page.after})
+
+    async def get(self, asked: Asked) -> Answer:
+        seen = told(self.runtime.read(self._entity(asked), asked.given["id"]))
+        return Answer(seen_to_json(seen), _tag(seen))
+
+    async def history(self, asked: Asked) -> Answer:
+        limit = asked.number("limit", PAGE, 1, LIMIT_MAX)
+        after = asked.number("cursor", 0, 0, NUMBER_MAX)
+        rows = told(self.runtime.history(self._entity(asked), asked.given["id"], after=after, limit=limit))
+        records = [record_to_json(json.loads(row.body)) for row in rows]
+        return Answer({"records": records, "next": str(rows[-1].number) if len(rows) == limit else None})
+
+    async def can(self, asked: Asked) -> Answer:
+        entity, id_, principal = self._entity(asked), asked.given["id"], self._acting(asked)
+        options = told(self.runtime.available(entity, id_, caller=principal.name, roles=principal.roles))
+        seen = self.runtime.read(entity, id_)
+        declared = self.runtime.table.entity(entity)
+        return Answer(
+            {
+                "entity": entity,
+                "id": id_,
+                "state": seen.state if isinstance(seen, Seen) else "new",
+                "actions": [
+                    option_to_json(option, args_schema(declared.action(option.action))["properties"])
+                    for option in options
+                ],
+            }
+        )
+
+    async def call(self, asked: Asked) -> Answer:
+        done = await self._call(asked, asked.given["id"])
+        return Answer(done_to_json(done), _tag(done))
+
+    async def create(self, asked: Asked) -> Answer:
+        done = await self._call(asked, None)
+        where = f"/v1/{self.name}/{done.entity}/{quote(done.id, safe='')}"
+        return Answer(done_to_json(done), {**_tag(done), "Location": where})
+
+    async def _call(self, asked: Asked, id_: str | None) -> Done:
+        entity, principal = self._entity(asked), self._acting(asked)
+        if not isinstance(asked.body, dict):
+            raise ProblemError("bad-args", "the body is one JSON object with the arguments by name")
+        answer = await self.runtime.call(
+            entity,
+            id_,
+            asked.given["action"],
+            asked.body,
+            caller=principal.name,
+            roles=principal.roles,
+            key=asked.given.get("Idempotency-Key"),
+            expected=read_tag(asked.given.get("If-Match")),
+        )
+        return told(answer)
+
+    def _check_blueprint(self, asked: Asked) -> None:
+        name = asked.given["blueprint"]
+        if name != self.name:
+            detail = f"`{name}` is not served here; {self.name} is"
+            raise ProblemError("unknown-blueprint", detail, {"blueprint": name, "served": self.name})
+
+    def _entity(self, asked: Asked) -> str:
+        self._check_blueprint(asked)
+        name = asked.given["entity"]
+        live = [entity.name for entity in self.runtime.table.entities if not entity.world]
+        if name not in live:
+            detail = f"`{name}` is no entity of {self.name}; it has {', '.join(live)}"
+            raise ProblemError("unknown-entity", detail, {"entity": name, "entities": live})
+        return name
+
+    def _acting(self, asked: Asked) -> Principal:
+        """Who is to act: the token's holder, or whom the operator names."""
+        principal = asked.principal
+        assert principal is not None, "every operation that acts asks for a token"
+        name = asked.given.get("Temper-As")
+        if name is None or name == principal.name:
+            return principal
+        if not principal.operator:
+            detail = f"{principal.name} is not the operator of this server and cannot act as {name}"
+            raise ProblemError("not-operator", detail, {"caller": principal.name})
+        known = self.tokens.tokens.principals
+        if name not in known:
+            raise ProblemError("unknown-principal", f"the tokens file knows no `{name}`", {"known": sorted(known)})
+        return known[name]
+
+
+def told(answer: Told | Rejected | Retryable | Terminal) -> Told:
+    """The answer, unless it says why there is none."""
+    if isinstance(answer, Rejected | Retryable | Terminal):
+        raise ProblemError(answer.code, answer.message, dict(answer.facts))
+    return answer
+
+
+def _tag(shown: Seen | Done) -> dict[str, Any]:
+    return {"ETag": f'"{shown.seq}"'}
