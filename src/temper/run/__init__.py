@@ -1,5 +1,7 @@
 """The runtime: a sans-IO engine, a durable journal, and a driver that ties them to the world."""
 
+from typing import TYPE_CHECKING
+
 from temper.run.answer import (
     PROBLEMS,
     Armed,
@@ -15,10 +17,12 @@ from temper.run.answer import (
     done_to_json,
     rejected_to_json,
 )
+from temper.run.handlers import HandlersBrokenError, load_handlers
 from temper.run.obstacle import OBSTACLES, Obstacle
 from temper.run.reload import Admitted, Image, NotAdmitted
 from temper.run.runtime import Runtime, open_runtime
 from temper.run.store.memory import MemoryStore
+from temper.run.store.protocol import Store, StoreError, StoreInUseError
 from temper.run.world import (
     Ask,
     AttemptFailedError,
@@ -30,6 +34,9 @@ from temper.run.world import (
     World,
 )
 
+if TYPE_CHECKING:
+    from temper.run.store.sqlite import SqliteStore
+
 __all__ = [
     "OBSTACLES",
     "PROBLEMS",
@@ -39,6 +46,7 @@ __all__ = [
     "AttemptFailedError",
     "Done",
     "Handler",
+    "HandlersBrokenError",
     "Image",
     "Listed",
     "ManualClock",
@@ -52,12 +60,26 @@ __all__ = [
     "Runtime",
     "SeededChance",
     "Seen",
+    "SqliteStore",
+    "Store",
+    "StoreError",
+    "StoreInUseError",
     "SystemChance",
     "SystemClock",
     "Terminal",
     "Waiting",
     "World",
     "done_to_json",
+    "load_handlers",
     "open_runtime",
     "rejected_to_json",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`SqliteStore` brings SQLite with it, so it is imported when it is first asked for."""
+    if name == "SqliteStore":
+        from temper.run.store.sqlite import SqliteStore
+
+        return SqliteStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

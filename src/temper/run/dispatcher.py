@@ -33,7 +33,7 @@ class Dispatcher:
 
     def __init__(self, driver: Driver, alarms: Alarms, start: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self._driver, self._alarms, self._start = driver, alarms, start
-        self._handlers: Mapping[str, Handler] = driver.world.handlers
+        self.handlers: Mapping[str, Handler] = driver.world.handlers
         self._slots = asyncio.Semaphore(ATTEMPTS_AT_ONCE)
         self._known: dict[Key, Pending] = {}
         self._running: set[Key] = set()
@@ -51,11 +51,11 @@ class Dispatcher:
         pending = self._known.get(key)
         if pending is None:
             return "behind"
-        return "waiting" if self._effect(pending).name in self._handlers else "parked"
+        return "waiting" if self._effect(pending).name in self.handlers else "parked"
 
     def use(self, handlers: Mapping[str, Handler]) -> None:
         """Have other handlers; what was parked for want of one goes on."""
-        self._handlers = handlers
+        self.handlers = handlers
         for pending in list(self._known.values()):
             self.attempt(pending)
 
@@ -65,7 +65,7 @@ class Dispatcher:
         self._known[key] = pending
         if key in self._running:
             self._abandoned.add(key)
-        elif key in self._answers or self._is_lost(pending) or self._effect(pending).name in self._handlers:
+        elif key in self._answers or self._is_lost(pending) or self._effect(pending).name in self.handlers:
             if pending.not_before > self._driver.world.clock.now():
                 self._alarms.at(pending.not_before, lambda: self._again(key))
             else:
@@ -131,7 +131,7 @@ class Dispatcher:
         async with self._slots:
             try:
                 said = await within(
-                    self._driver.world.clock, effect.timeout, self._handlers[effect.name](self._ask(pending))
+                    self._driver.world.clock, effect.timeout, self.handlers[effect.name](self._ask(pending))
                 )
             except AttemptFailedError as error:
                 return await self._failed(pending, effect, str(error))

@@ -192,6 +192,9 @@ class Runtime:
         """Finish what is on its way to the disk, cut attempts short, and close the store."""
         await self._driver.close()
         await self._work.close()
+        for handler in self._work.handlers.values():
+            if (close := getattr(handler, "aclose", None)) is not None:
+                await close()
         self._world.store.close()
 
 

@@ -38,6 +38,11 @@ class Work:
         """Whether something is going on that does not merely wait for its time."""
         return bool(self._tasks) or self._driver.committer.latest() is not None
 
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """Those in use."""
+        return self.dispatcher.handlers
+
     def attempt(self, pending: Pending) -> None:
         self.dispatcher.attempt(pending)
 
