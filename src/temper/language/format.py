@@ -25,17 +25,18 @@ _AFTER_ITEM = re.compile(r"(?:[ \t]*(,))?([ \t]*(?:#[^\n]*)?\r?\n)")
 def format_source(source: Source) -> tuple[str | None, tuple[Diagnostic, ...]]:
     r"""The text of a blueprint with its keys in the one order, or None and what keeps it from being read.
 
-    What it means stays the same, and formatting twice is formatting once.
+    What it means stays the same, and formatting twice is formatting once. The last line gets its line break.
 
     >>> format_source(Source("a.yaml", "blueprint: a\nentities: {A: {states: [on]}}  # one\ntemper: 1\n"))[0]
     'temper: 1\nblueprint: a\nentities: {A: {states: [on]}}  # one\n'
     """
-    tree, found = parse(source)
+    ended = source if source.text.endswith("\n") else Source(source.path, f"{source.text}\n")
+    tree, found = parse(ended)
     if tree is None or found:
-        return None, found
-    node = compose(Findings(source))
+        return None, parse(source)[1]
+    node = compose(Findings(ended))
     assert node is not None, "what was parsed can be composed"
-    text = _Formatter(source.text).whole(node)
+    text = _Formatter(ended.text).whole(node)
     again, refound = parse(Source(source.path, text))
     assert again is not None, f"formatting made the blueprint unreadable: {refound}"
     assert meaning(again) == meaning(tree), "formatting changed the meaning of the blueprint"
