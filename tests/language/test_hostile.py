@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.blueprints import DEPLOY
+from support.tree import ROOT
 from temper.language import format_source, parse
 from temper.report import Diagnostic, Source, render, render_line
 
@@ -63,6 +64,12 @@ def test_a_bomb_is_answered_in_bounded_time(bomb: str) -> None:
     assert tree is None
     assert found
     assert len(shown) < 200_000
+
+
+def test_the_page_shows_what_too_many_nodes_look_like() -> None:
+    source = Source("big.yaml", "\n".join(f"key{number}: value" for number in range(20_000)))
+    _, (found,) = parse(source)
+    assert render(found, [source]) in (ROOT / "docs" / "diagnostics" / "too-many-nodes.md").read_text(encoding="utf-8")
 
 
 def test_memory_is_bounded() -> None:

@@ -75,7 +75,9 @@ def test_a_comment_stays_a_comment() -> None:
 
 def test_a_shape_that_quotes_cannot_mend_is_found_once() -> None:
     _, found = parse(Source("a.yaml", HEAD + "      go: by: engineer\n"))
-    assert [(one.code, one.message) for one in found] == [("wrong-shape", "`go` is an action, written as a mapping")]
+    assert [(one.code, one.message) for one in found] == [
+        ("wrong-shape", "`go` must be an action, written as a mapping, not text")
+    ]
 
 
 def test_a_flow_that_is_never_closed_is_no_question_of_quotes() -> None:

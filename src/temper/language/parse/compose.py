@@ -133,10 +133,9 @@ class _Composer:
     def _key(self, event: Event) -> ScalarNode | None:
         gap = self._text[self._end : start_of(event)]
         if "?" in gap and "?" in _COMMENT.sub("", gap):
-            at = self._text.index("?", self._end)
-            self._refuse(
-                "yaml-explicit-key", "a key is written `key: value`, without `?`", at, at + 1, "an explicit key"
-            )
+            at = self._text.rindex("?", self._end, start_of(event))
+            message = "a key is written `key: value`, without `?`"
+            self._refuse("yaml-explicit-key", message, at, at + 1, "an explicit key", "write `key: value`")
         node = self._node(event)
         if isinstance(node, ScalarNode):
             return node

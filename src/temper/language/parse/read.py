@@ -81,7 +81,7 @@ class Reader:
         if leaf is Leaf.VERSION:
             return self._version(node, owner)
         if leaf in {Leaf.NAME, Leaf.TARGET, Leaf.TYPE} and not is_string(node.text):
-            self._wrong(node.span, leaf, owner, f"this is {_called(node)}")
+            self._wrong(node.span, leaf, owner, _called(node))
             return None
         return self._uncut(node) if leaf in {Leaf.EXPRESSION, Leaf.TYPE} else node.text
 
@@ -95,7 +95,7 @@ class Reader:
             only = node.items[0].text
             written = self._findings.source.text[only.span.start : only.span.end]
             helps = self._findings.replace(f"write `{written}`", node.span, written)
-        self._wrong(node.span, leaf, owner, f"this is {_called(node)}", helps)
+        self._wrong(node.span, leaf, owner, _called(node), helps)
         return None
 
     def _uncut(self, node: ScalarNode) -> Text:
@@ -119,13 +119,13 @@ class Reader:
             text.text.lower() if text.text.lower() in {"true", "false"} else None
         )
         helps = self._findings.replace(f"write `{meant}`", node.span, meant) if meant else ()
-        self._wrong(node.span, Leaf.FLAG, owner, f"this is {_called(node)}", helps)
+        self._wrong(node.span, Leaf.FLAG, owner, _called(node), helps)
         return None
 
     def _version(self, node: ScalarNode, owner: str) -> Text | None:
         if not is_int(node.text):
             helps = self._findings.replace("write `1`", node.span, "1")
-            self._wrong(node.span, Leaf.VERSION, owner, f"this is {_called(node)}", helps)
+            self._wrong(node.span, Leaf.VERSION, owner, _called(node), helps)
             return None
         if node.text.text != "1":
             self._findings.add(
@@ -144,7 +144,7 @@ class Reader:
             notes = ("the value that stands for nothing is written `None`",)
         self._findings.add(
             "missing-value",
-            f"{owner} has no value, but is {phrase(shape)}",
+            f"{owner} has no value, but must be {phrase(shape)}",
             node.span,
             reason="nothing here",
             notes=notes,
@@ -265,7 +265,7 @@ class Reader:
         if isinstance(many, ListOf) and self._wrappable(node, many):
             written = self._findings.source.text[node.span.start : node.span.end]
             helps = self._findings.replace(f"write `[{_short(written)}]`", node.span, f"[{written}]")
-        self._wrong(node.span, shape, owner, f"this is {_called(node)}", helps)
+        self._wrong(node.span, shape, owner, _called(node), helps)
 
     def _wrappable(self, node: Node, shape: ListOf) -> bool:
         if isinstance(node, ScalarNode):
@@ -273,8 +273,9 @@ class Reader:
             return isinstance(shape.item, Leaf) and one_line and not set(node.text.text) & set(",[]{}")
         return isinstance(shape.item, Record) and isinstance(node, MapNode) and node.flow
 
-    def _wrong(self, span: Span, shape: Shape, owner: str, reason: str, helps: tuple[Help, ...] = ()) -> None:
-        self._findings.add("wrong-shape", f"{owner} is {phrase(shape)}", self._head(span), reason=reason, helps=helps)
+    def _wrong(self, span: Span, shape: Shape, owner: str, instead: str, helps: tuple[Help, ...] = ()) -> None:
+        message = f"{owner} must be {phrase(shape)}, not {instead}"
+        self._findings.add("wrong-shape", message, self._head(span), reason=f"this is {instead}", helps=helps)
 
 
 def _item_owner(owner: str) -> str:

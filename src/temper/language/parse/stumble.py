@@ -95,7 +95,9 @@ def _report_syntax(findings: Findings, error: yaml.YAMLError, problem: str, inde
     context = getattr(error, "context_mark", None)
     labels: tuple[Label, ...] = ()
     if context is not None and context.index < index:
-        labels = (Label(source.span(context.index, context.index + 1), "what it belongs to begins here"),)
+        opened = source.text[context.index : context.index + 1] in {"{", "[", '"', "'"}
+        text = "this is still open" if opened else "what it belongs to begins here"
+        labels = (Label(source.span(context.index, context.index + 1), text),)
     findings.add(
         "yaml-syntax",
         f"this is not YAML: {what}",
