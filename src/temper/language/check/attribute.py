@@ -30,7 +30,7 @@ def read_attribute(reading: Reading, node: ast.expr, hint: Type | None) -> Expre
                 helps=instead(reading.span(node), node.attr),
             )
             return None
-    found = reading.infer_plain(base)
+    found = reading.infer(base)
     return None if found is None else _follow(reading, node, found)
 
 
@@ -57,27 +57,16 @@ def _moment(reading: Reading, node: ast.Attribute, base: ast.Name) -> Expression
 
 
 def _follow(reading: Reading, node: ast.Attribute, found: Expression) -> Expression | None:
-    written = reading.parsed.written(node.value)
-    if not isinstance(found.type, RefType):
-        reading.add(
-            "not-a-reference",
-            f"`{written}` is {article(found.type)}, which has no fields",
-            node,
-            reason="only a reference to an instance has fields",
-            labels=reading.label(found),
-        )
+    bare = found.type.of if isinstance(found.type, OptionType) else found.type
+    if not isinstance(bare, RefType):
+        _no_reference(reading, node, found)
         return None
     if not reading.place.follows:
-        reading.add(
-            "reference-followed",
-            f"{reading.place.what} cannot read `{written}.{node.attr}`: it sees its own instance and its arguments",
-            node,
-            reason="this is the data of another instance",
-            notes=("send it a message, or let the caller pass the value as an argument",),
-        )
+        _not_followed(reading, node)
         return None
-    entity = reading.place.declared.entities.get(found.type.entity)
-    if entity is None:
+    reference = reading.plain(found, node.value)
+    entity = reading.place.declared.entities.get(bare.entity)
+    if reference is None or entity is None:
         return None
     if found.op is Op.VARIABLE and found.name == reading.place.stepped and reading.place.stepping is not None:
         reading.add(
@@ -88,13 +77,33 @@ def _follow(reading: Reading, node: ast.Attribute, found: Expression) -> Express
             helps=instead(reading.span(node), f"after.{node.attr}"),
         )
         return None
-    return _field(reading, node, found, entity, moment=_moment_of(found), exists=_exists(reading, found))
+    return _field(reading, node, reference, entity, moment=_moment_of(found), exists=_exists(reading, found))
+
+
+def _no_reference(reading: Reading, node: ast.Attribute, found: Expression) -> None:
+    reading.add(
+        "not-a-reference",
+        f"`{reading.parsed.written(node.value)}` is {article(found.type)}, which has no fields",
+        node,
+        reason="only a reference to an instance has fields",
+        labels=reading.label(found),
+    )
+
+
+def _not_followed(reading: Reading, node: ast.Attribute) -> None:
+    written = reading.parsed.written(node)
+    reading.add(
+        "reference-followed",
+        f"{reading.place.what} cannot read `{written}`: it sees its own instance and its arguments",
+        node,
+        reason="this is the data of another instance",
+        notes=("send it a message, or let the caller pass the value as an argument",),
+    )
 
 
 def _moment_of(found: Expression) -> str:
     """A path that begins at `before` is read before all along."""
-    inner = found.operands[0] if found.op is Op.THE else found
-    return inner.moment if inner.op is Op.READ else NOW
+    return found.moment if found.op is Op.READ else NOW
 
 
 def _exists(reading: Reading, found: Expression) -> bool:

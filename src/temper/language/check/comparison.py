@@ -143,43 +143,44 @@ def _both_open(reading: Reading, node: ast.expr, left: ast.expr, right: ast.expr
 
 
 def _ordered(reading: Reading, node: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Expression | None:
-    one, other = reading.infer_plain(left), reading.infer_plain(right)
+    first, second = (right, left) if is_open(reading, left) else (left, right)
+    one = _orderable(reading, first, None)
+    other = None if one is None else _orderable(reading, second, one.type)
     if one is None or other is None:
         return None
-    if not _can_order(reading, node, (one, left), (other, right)):
-        return None
-    pair = (one, other) if isinstance(op, ast.Lt | ast.LtE) else (other, one)
-    kind = Op.LT if isinstance(op, ast.Lt | ast.Gt) else Op.LE
-    return Expression(kind, BOOL, pair, span=reading.span(node))
-
-
-def _can_order(
-    reading: Reading, node: ast.Compare, one: tuple[Expression, ast.expr], other: tuple[Expression, ast.expr]
-) -> bool:
-    for found, side in (one, other):
-        if is_opaque(found.type):
-            refuse_opaque(reading, found, side)
-            return False
-        if not is_ordered(found.type):
-            reading.add(
-                "not-ordered",
-                f"only ints and durations have an order, but `{reading.parsed.written(side)}` is {article(found.type)}",
-                side,
-                reason=f"this is {article(found.type)}",
-                labels=reading.label(found),
-                notes=("list the members you mean: `x in {a, b}`",) if isinstance(found.type, EnumType) else (),
-            )
-            return False
-    if not fits(one[0].type, other[0].type):
+    if not fits(one.type, other.type):
         reading.add(
             "type-mismatch",
-            f"{article(one[0].type)} and {article(other[0].type)} have no common order",
+            f"{article(one.type)} and {article(other.type)} have no common order",
             node,
             reason="a number and a duration",
             notes=("write the unit: `30s`, `10m`",),
         )
-        return False
-    return True
+        return None
+    swapped = isinstance(op, ast.Gt | ast.GtE) != (first is right)
+    kind = Op.LT if isinstance(op, ast.Lt | ast.Gt) else Op.LE
+    return Expression(kind, BOOL, (other, one) if swapped else (one, other), span=reading.span(node))
+
+
+def _orderable(reading: Reading, node: ast.expr, hint: Type | None) -> Expression | None:
+    """A side of an order comparison: an int or a duration."""
+    found = reading.infer(node, hint)
+    if found is None:
+        return None
+    if is_opaque(found.type):
+        refuse_opaque(reading, found, node)
+        return None
+    if is_ordered(_bare(found.type)):
+        return reading.plain(found, node)
+    reading.add(
+        "not-ordered",
+        f"only ints and durations have an order, but `{reading.parsed.written(node)}` is {article(found.type)}",
+        node,
+        reason=f"this is {article(found.type)}",
+        labels=reading.label(found),
+        notes=("list the members you mean: `x in {a, b}`",) if isinstance(found.type, EnumType) else (),
+    )
+    return None
 
 
 def refuse_opaque(reading: Reading, found: Expression, node: ast.expr) -> None:
@@ -206,12 +207,12 @@ def _member(reading: Reading, node: ast.Compare, left: ast.expr, right: ast.expr
         member = None if of is None else reading.infer(left, of)
     else:
         member = reading.infer(left)
+        if member is not None and is_opaque(member.type):
+            refuse_opaque(reading, member, left)
+            return None
         group = None if member is None else reading.infer(right, SetType(_bare(member.type)))
         of = _element(reading, group, right)
     if member is None or group is None or of is None:
-        return None
-    if is_opaque(member.type):
-        refuse_opaque(reading, member, left)
         return None
     return contained(reading, node, (member, left), (group, right), of)
 

@@ -66,7 +66,7 @@ def read_if(reading: Reading, node: ast.expr, hint: Type | None) -> Expression |
     branches = _branches(yes, no, node, hint)
     if branches is None:
         return None
-    then, otherwise = branches
+    then, otherwise = (_known(yes, branches[0], hint), _known(no, branches[1], hint))
     type_ = join(then.type, otherwise.type)
     if type_ is None:
         reading.add(
@@ -80,6 +80,13 @@ def read_if(reading: Reading, node: ast.expr, hint: Type | None) -> Expression |
     if first is None or second is None:
         return None
     return Expression(Op.IF, type_, (condition, first, second), span=reading.span(node))
+
+
+def _known(reading: Reading, branch: Expression, hint: Type | None) -> Expression:
+    """A side that is known not to be None, as that, unless None is wanted."""
+    if branch not in reading.facts or not isinstance(branch.type, OptionType) or isinstance(hint, OptionType):
+        return branch
+    return Expression(Op.THE, branch.type.of, (branch,), span=branch.span)
 
 
 def _branches(yes: Reading, no: Reading, node: ast.IfExp, hint: Type | None) -> tuple[Expression, Expression] | None:
