@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from temper.language import Blueprint
     from temper.language.syntax import Tree
     from temper.machine import Certificate, Certified, Scope, TransitionTable
+    from temper.run import Image
 
 BYTES_MAX = 1_000_000
 """A longer file is not read: a blueprint is short enough to hold in one head."""
@@ -109,6 +110,14 @@ def build_read(found: Read, constants: Mapping[str, str] | None = None) -> Built
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """A running system, as a new version meets it: the versions so far, the oldest first, and what lives now."""
+
+    history: tuple[TransitionTable, ...]
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """What was decided about a table: `certified` if it may be loaded, else `reasons` say what stands in the way."""
 
@@ -124,21 +133,18 @@ def certify(
     scope: Scope | None = None,
     seconds_max: float = SECONDS_MAX,
     only: Iterable[str] = (),
-    starts: Iterable[object] = (),
-    progress: Callable[..., None] | None = None,
+    live: Live | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
 ) -> Judged:
-    """Verify a table within a budget. `starts` are images of live instances from which the search starts as well."""
+    """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system."""
     from temper.verify import Budget, certified
     from temper.verify import certify as verify
+    from temper.verify.upgrade import Upgrade, qualified, upgrade
 
-    certificate = verify(
-        table,
-        scope=scope,
-        budget=Budget(seconds_max=seconds_max),
-        only=tuple(only),
-        starts=tuple(starts),
-        progress=progress,
-    )
+    budget = Budget(seconds_max=seconds_max)
+    begins = upgrade(live.history, table, live.images, budget) if live else Upgrade(())
+    certificate = verify(table, scope=scope, budget=budget, only=tuple(only), starts=begins.starts, progress=progress)
+    certificate = qualified(certificate, begins.uncovered)
     outcome = certified(table, certificate)
     if isinstance(outcome, tuple):
         return Judged(table, certificate, None, outcome)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +21,14 @@ class Connection:
     client: Client
     blueprint: str
 
-    def ask(self, name: str, given: Mapping[str, str] | None = None, body: Any = None) -> Any:
+    def ask(self, name: str, given: dict[str, str] | None = None, body: Any = None) -> Any:
         """What the operation answers; raises `ProblemError`, or a mistake if the server cannot be reached."""
+        asked = operation(name)
+        names = {each.name for each in asked.parameters}
         try:
-            return self.client.ask(operation(name), {"blueprint": self.blueprint, **(given or {})}, body)
+            return self.client.ask(
+                asked, ({"blueprint": self.blueprint} if "blueprint" in names else {}) | (given or {}), body
+            )
         except UnreachableError as wrong:
             raise _unreachable(str(wrong)) from None
 

@@ -62,11 +62,8 @@ def derived_commands() -> dict[str, OperationCommand]:
 
 def lines_of(answer: Any) -> list[str]:
     """An answer for people: a list of records becomes a table, anything else an outline."""
-    match answer:
-        case {**fields} if (listed := _only_list(fields)) is not None:
-            return _table(listed)
-        case _:
-            return list(outline_lines(answer))
+    listed = _only_list(answer) if isinstance(answer, dict) else None
+    return list(outline_lines(answer)) if listed is None else _table(listed)
 
 
 def _only_list(fields: dict[str, Any]) -> list[dict[str, Any]] | None:
@@ -85,7 +82,7 @@ def _table(listed: list[dict[str, Any]]) -> list[str]:
 
 def _cell(value: Any) -> str:
     match value:
-        case None | {} | []:
+        case None:
             return ""
         case {"message": str(message)}:
             return message

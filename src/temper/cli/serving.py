@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,8 +55,9 @@ class Plan:
     @property
     def handlers_path(self) -> Path | None:
         """The file that was named, or the one that lies beside the blueprint."""
-        beside = (self.path if self.path.is_dir() else self.path.parent) / "handlers.py"
-        return self.handlers or (beside if beside.is_file() else None)
+        folder = self.path if self.path.is_dir() else self.path.parent
+        beside = [folder / name for name in ("handlers.py", "temper.toml") if (folder / name).is_file()]
+        return self.handlers or next(iter(beside), None)
 
 
 async def serve(plan: Plan, terminal: Terminal) -> int:
@@ -63,6 +65,7 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     from temper.serve.http import application, serve_until_stopped, url_of
     from temper.serve.service import Service
 
+    os.umask(0o077)  # the journal holds what was said to the system, and is for its owner's eyes
     with contextlib.closing(_listen(plan)) as opened:
         handlers = _handlers(plan)
         tokens, drawn = _tokens(plan)
@@ -94,10 +97,19 @@ def _listen(plan: Plan) -> socket.socket:
 
 
 def _handlers(plan: Plan) -> dict[str, Handler]:
-    path = plan.handlers_path
+    """The handlers of the blueprint's effects; other functions of the file are its own business."""
+    from temper.run.handlers import HandlersBrokenError, load_handlers
+
+    path, effects = plan.handlers_path, plan.certified.table.effects
     if path is None:
         return {}
-    return dict(load_handlers(path))
+    try:
+        found = load_handlers(path, effects)
+    except HandlersBrokenError as wrong:
+        raise MistakeError(
+            "handlers-broken", str(wrong), "mend the file, or name another with --handlers FILE"
+        ) from None
+    return {effect.name: found[effect.name] for effect in effects if effect.name in found}
 
 
 def _tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:

@@ -43,7 +43,7 @@ from temper.machine.python import Environment, View, evaluator
 from temper.machine.relation import Relation, next_steps, relation, start
 from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
 from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
-from temper.machine.system import Late, System, canonical
+from temper.machine.system import ARMED, Late, System, canonical
 from temper.machine.table import (
     AGAIN,
     IGNORE,
@@ -118,9 +118,11 @@ from temper.machine.value import (
 )
 from temper.machine.verdict import Exhausted, Finding, Proved, Refuted, Survived, Unknown, Verdict, word
 from temper.machine.wellformed import assert_wellformed
+from temper.machine.zone import Zone
 
 __all__ = [
     "AGAIN",
+    "ARMED",
     "BEFORE",
     "BINDERS",
     "BOOL",
@@ -238,6 +240,7 @@ __all__ = [
     "Verdict",
     "View",
     "Violation",
+    "Zone",
     "absent",
     "apply_target",
     "args_from_json",

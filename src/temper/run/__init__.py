@@ -19,8 +19,8 @@ from temper.run.answer import (
 )
 from temper.run.handlers import HandlersBrokenError, load_handlers
 from temper.run.obstacle import OBSTACLES, Obstacle
-from temper.run.reload import Admitted, Image, NotAdmitted
-from temper.run.runtime import Runtime, open_runtime
+from temper.run.reload import Admitted, Image, NotAdmitted, live_images
+from temper.run.runtime import Runtime, lineage_of, open_runtime
 from temper.run.store.memory import MemoryStore
 from temper.run.store.protocol import Store, StoreError, StoreInUseError
 from temper.run.world import (
@@ -36,6 +36,9 @@ from temper.run.world import (
 
 if TYPE_CHECKING:
     from temper.run.store.sqlite import SqliteStore
+from temper.run.mapping import map_cell, map_delivery
+from temper.run.record import Pending
+from temper.run.version import Version, stage
 
 __all__ = [
     "OBSTACLES",
@@ -54,6 +57,7 @@ __all__ = [
     "NotAdmitted",
     "Obstacle",
     "Option",
+    "Pending",
     "Problem",
     "Response",
     "Retryable",
@@ -67,12 +71,18 @@ __all__ = [
     "SystemChance",
     "SystemClock",
     "Terminal",
+    "Version",
     "Waiting",
     "World",
     "done_to_json",
+    "lineage_of",
+    "live_images",
     "load_handlers",
+    "map_cell",
+    "map_delivery",
     "open_runtime",
     "rejected_to_json",
+    "stage",
 ]
 
 

@@ -171,6 +171,10 @@ class Runtime:
         """Every version that was ever loaded, by hash, to read old records with."""
         return load_versions(self._world.store)
 
+    def lineage(self) -> tuple[TransitionTable, ...]:
+        """The tables that were loaded, one after the other; the last is in force."""
+        return lineage_of(self._world.store)
+
     def first_broken_record(self) -> int | None:
         """Walk the whole hash chain; the number of the first record that is missing or altered."""
         return first_broken(_all_records(self._world.store))
@@ -208,6 +212,11 @@ def _all_records(store: Store) -> Iterator[RecordRow]:
 def load_versions(store: Store) -> Versions:
     """Every version that the store was served under, by hash."""
     return {row.hash: stage(table_from_json(json.loads(row.body))) for row in store.versions()}
+
+
+def lineage_of(store: Store) -> tuple[TransitionTable, ...]:
+    """The tables that a store was served under, one after the other."""
+    return tuple(table_from_json(json.loads(row.body)) for row in store.versions())
 
 
 async def open_runtime(world: World, certified: Certified) -> Runtime | NotAdmitted | Problem:

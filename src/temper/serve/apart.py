@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from temper.machine import Certificate, Certified, TransitionTable
-from temper.pipeline import SECONDS_MAX, Built, Read, build_read, certify
+from temper.pipeline import SECONDS_MAX, Built, Live, Read, build_read, certify
 
 NICENESS = 10
 """The child takes what serving leaves."""
@@ -23,11 +23,11 @@ NICENESS = 10
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be certified: files as they were read, constants, and the images of what lives now."""
+    """What is to be certified: files as they were read, constants, and what lives now."""
 
     found: Read
     constants: Mapping[str, str]
-    starts: tuple[Any, ...] = ()
+    live: Live | None = None
     seconds_max: float = SECONDS_MAX
 
 
@@ -75,7 +75,7 @@ def judge(request: Request) -> Judgement:
     findings = tuple(_findings(built))
     if built.table is None:
         return Judgement(None, None, None, ("the blueprint has errors",), findings, _rendered(built))
-    judged = certify(built.table, seconds_max=request.seconds_max, starts=request.starts)
+    judged = certify(built.table, seconds_max=request.seconds_max, live=request.live)
     return Judgement(judged.table, judged.certificate, judged.certified, judged.reasons, findings, _report(judged))
 
 

@@ -47,8 +47,9 @@ def read_version(body: Any) -> tuple[Read, dict[str, str]]:
     try:
         match body:
             case {"blueprint": blueprint, **rest} if not set(rest) - {"policies", "constants"}:
-                policies = tuple(map(_source, rest.get("policies", ())))
-                constants = {_text(name): _text(value) for name, value in rest.get("constants", {}).items()}
+                given: dict[Any, Any] = dict(rest)
+                policies = tuple(map(_source, given.get("policies", ())))
+                constants = {_text(name): _text(value) for name, value in given.get("constants", {}).items()}
                 return Read(_source(blueprint), policies), constants
     except (TypeError, AttributeError):
         pass

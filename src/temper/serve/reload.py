@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from temper.machine import Delivery, Effecting, Message, Refusal, Spawning, diff
-from temper.pipeline import SECONDS_MAX, Read
+from temper.pipeline import SECONDS_MAX, Live, Read
 from temper.run import Admitted, Image, NotAdmitted, Runtime
 from temper.serve.apart import ChildFailedError, Judgement, Request, certify_apart
 from temper.serve.problem import ProblemError
@@ -74,9 +74,11 @@ class Reloader:
     async def _judge(self, found: Read, constants: Mapping[str, str]) -> Judgement:
         """Certified from everything that lives, also from what came to live while it was looked at."""
         images: dict[Hashable, Image] = {}
+        lineage = self._runtime.lineage()
         for _ in range(ROUNDS_MAX):
             images |= self._images()
-            request = Request(found, constants, tuple(images.values()), self._seconds_max)
+            live = Live(lineage, tuple(images.values()))
+            request = Request(found, constants, live, self._seconds_max)
             try:
                 judgement = await certify_apart(request)
             except ChildFailedError as wrong:

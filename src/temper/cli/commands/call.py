@@ -57,10 +57,8 @@ def read_args(texts: Mapping[str, str], schemas: Mapping[str, Any]) -> dict[str,
 
 def applied_lines(answer: Mapping[str, Any]) -> list[str]:
     """What an applied call did, for people."""
-    instance = answer["instance"]
-    again = " (applied before: this was a repeat)" if answer["repeated"] else ""
-    lines = [f"{answer['action']} applied: {instance['entity']} {instance['id']} is {instance['state']}{again}"]
-    return lines + [f"  handed on: {text}" for text in answer["handed_on"]]
+    again = " (it was applied before, under the same key)" if answer["repeated"] else ""
+    return [f"{answer['action']} applied: {answer['entity']} {answer['id']} is {answer['state']}{again}"]
 
 
 def _schemas(connection: Connection, arguments: argparse.Namespace) -> Mapping[str, Any]:

@@ -26,10 +26,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
     found = read(arguments.path)
     if isinstance(found, Diagnostic):
-        return _wrong(Built(None, None, (found,), ()), terminal)
+        return _wrong(Built(None, None, None, (found,), ()), terminal)
     text, findings = format_source(found.source)
     if text is None:
-        return _wrong(Built(None, None, findings, found.sources), terminal)
+        return _wrong(Built(None, None, None, findings, found.sources), terminal)
     changed = text != found.source.text
     if arguments.write and changed:
         _write(Path(found.source.path), text)

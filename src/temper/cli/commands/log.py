@@ -51,7 +51,7 @@ def _search(connection: Connection, instance: str) -> str:
     found = [name for name in names if _exists(connection, name, instance)]
     match found:
         case [one]:
-            return one
+            return str(one)
         case []:
             raise ProblemError("unknown-instance", f"no entity has an instance `{instance}`", {"id": instance})
     choices = ", ".join(f"temper log {name} {instance}" for name in found)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from temper.cli.building import add_budget, add_path, budget_seconds, build_asked, findings_json, pairs, report_findings
 from temper.cli.commands.verify import judged_json, progress_of, show_judged
 from temper.cli.terminal import Terminal
 from temper.pipeline import Judged, certify
+
+if TYPE_CHECKING:
+    from temper.machine import TransitionTable
 
 SUMMARY = "certify a blueprint and serve it"
 HOST, PORT = "127.0.0.1", 8420
@@ -42,7 +46,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             report_findings(built, terminal)
         return 1
     report_findings(built, terminal)
-    judged = certify(built.table, seconds_max=budget_seconds(arguments), progress=progress_of(terminal))
+    judged = _certify(built.table, arguments, terminal)
     if not terminal.as_json:
         show_judged(judged, terminal)
     if judged.certified is None:
@@ -50,6 +54,16 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             terminal.answer(judged_json(judged))
         return 1
     return asyncio.run(_serve(arguments, judged, terminal))
+
+
+def _certify(table: TransitionTable, arguments: argparse.Namespace, terminal: Terminal) -> Judged:
+    """From the start and, if the journal was last served under another version, from what lives in it."""
+    from temper.cli.lived import what_lives
+    from temper.machine import table_hash
+    from temper.serve.home import home_of
+
+    live = what_lives(arguments.store or home_of(table.blueprint).store, table_hash(table))
+    return certify(table, seconds_max=budget_seconds(arguments), live=live, progress=progress_of(terminal))
 
 
 async def _serve(arguments: argparse.Namespace, judged: Judged, terminal: Terminal) -> int:
