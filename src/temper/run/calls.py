@@ -126,7 +126,7 @@ class Calls:
         )
         if request.key is not None and bound is not None:
             self._remember(request.key, bound, record.at, done)
-        end = await entered.gathering.ended
+        end = await entered.gathering.wait()
         return done if end is None else failed(end)
 
     async def _rejected(self, request: Request, address: Address, why: Rejected, bound: str | None) -> Response:
@@ -140,7 +140,7 @@ class Calls:
             if unsettled is None:
                 return why
             waits_for = unsettled
-        end = await waits_for.ended
+        end = await waits_for.wait()
         return why if end is None else failed(end)
 
     def _remember(self, key: str, bound: str, at: int, answer: Done | Rejected) -> None:

@@ -27,8 +27,25 @@ class Gathering:
     """Everybody who waits for one transaction, and what is to be done when it is durable."""
 
     number: int
-    ended: asyncio.Future[End]
     commands: list[Command] = field(default_factory=list)
+    _waiting: list[asyncio.Future[End]] = field(default_factory=list)
+    _ended: bool = False
+    _end: End = None
+
+    async def wait(self) -> End:
+        """How it ended. Everybody waits with a future of their own, so that nobody who goes away cancels the others'."""
+        if self._ended:
+            return self._end
+        waiter: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        return await waiter
+
+    def end(self, end: End) -> None:
+        """Tell everybody who waits."""
+        self._ended, self._end = True, end
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(end)
 
 
 class Committer:
@@ -86,7 +103,7 @@ class Committer:
 
     def _gather(self) -> Gathering:
         self._number += 1
-        return Gathering(self._number, self._loop.create_future())
+        return Gathering(self._number)
 
     def _send(self) -> None:
         self._scheduled = False
@@ -131,12 +148,12 @@ class Committer:
             self._stopped = True
             self._failed(end)
             for lost in (gathering, self.gathering):
-                lost.ended.set_result(end)
+                lost.end(end)
             return
         try:
             self._durable(gathering.commands)
         finally:
-            gathering.ended.set_result(None)
+            gathering.end(None)
         if not self.journal.is_empty:
             # Without a thread this goes through the loop, lest a long chain of steps become a deep recursion.
             self._send() if self._thread is not None else self.flush()

@@ -115,7 +115,7 @@ class Dispatcher:
     async def _settle(self, pending: Pending, settled: Settled) -> None:
         assert isinstance(pending.delivery, Effecting), "only effects settle"
         entered = self._driver.enter(pending.delivery.owner, settled)
-        if entered is not None and await asyncio.shield(entered.gathering.ended) is None:
+        if entered is not None and await entered.gathering.wait() is None:
             self._answers.pop(pending.key, None)
 
     async def _settlement(self, pending: Pending) -> Settled | None:
@@ -157,7 +157,7 @@ class Dispatcher:
         if pending.key in self._known:
             self._known[pending.key] = pending
         gathering = self._driver.note(pending)
-        return gathering is not None and await asyncio.shield(gathering.ended) is None
+        return gathering is not None and await gathering.wait() is None
 
     def _ask(self, pending: Pending) -> Ask:
         delivery = pending.delivery

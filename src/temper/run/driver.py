@@ -155,13 +155,13 @@ class Driver:
     async def durable(self) -> StoreError | None:
         """Wait until what has been computed up to now is durable, whatever comes in meanwhile."""
         latest = self.committer.latest()
-        return None if latest is None else await asyncio.shield(latest.ended)
+        return None if latest is None else await latest.wait()
 
     async def flushed(self) -> StoreError | None:
         """Wait until nothing is on its way any more; for when no new inputs are taken."""
         while (latest := self.committer.latest()) is not None and self.trouble is None:
             self.committer.flush()
-            if (end := await asyncio.shield(latest.ended)) is not None:
+            if (end := await latest.wait()) is not None:
                 return end
         return self.trouble.error if self.trouble is not None else None
 

@@ -91,7 +91,7 @@ class Reload:
         if not isinstance(planned, Plan):
             return NotAdmitted(planned)
         _write(driver.journal, new, planned, starting, now, store)
-        end = await asyncio.shield(driver.committer.flush().ended)
+        end = await driver.committer.flush().wait()
         if end is not None:
             return failed(end)
         return Admitted(new.hash, len(planned.cells), len(planned.deliveries), planned.unchecked)
