@@ -340,5 +340,20 @@ def _sets(type_: SetType) -> list[Any]:
     return found
 
 
-RESULTS = (BOOL, INT, SMALL, HEALTH, STR, PRINCIPAL, MAYBE_WHO, MAYBE_INT, PEOPLE, SMALLS, VOTES, DURATION)
+RESULTS = (
+    BOOL,
+    INT,
+    SMALL,
+    HEALTH,
+    STR,
+    NODE,
+    NODE_STATE,
+    PRINCIPAL,
+    MAYBE_WHO,
+    MAYBE_INT,
+    PEOPLE,
+    SMALLS,
+    VOTES,
+    DURATION,
+)
 """Types of which there are expressions with every operator inside."""

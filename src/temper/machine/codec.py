@@ -242,14 +242,14 @@ def _decoder(hint: Any) -> Callable[[Any], Any]:
     if get_origin(hint) is tuple:
         return _tuple_decoder(get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint
+        return lambda data: _decoded_enum(hint, data)
     return lambda data: _decoded_plain(hint, data)
 
 
 def _tuple_decoder(items: tuple[Any, ...]) -> Callable[[Any], Any]:
     if len(items) == 2 and items[1] is Ellipsis:
         return lambda data: tuple(_decoder(items[0])(item) for item in _listed(data))
-    return lambda data: tuple(_decoder(item)(part) for item, part in zip(items, _listed(data), strict=True))
+    return lambda data: tuple(_decoder(item)(part) for item, part in zip(items, _listed(data, len(items)), strict=True))
 
 
 def _decoded_object(hint: Any, data: Any) -> Any:
@@ -276,6 +276,13 @@ def _decoded_choice(choices: tuple[Any, ...], data: Any) -> Any:
     return _decoded_object(named[data["is"]], data)
 
 
+def _decoded_enum(hint: type[Enum], data: Any) -> Enum:
+    try:
+        return hint(data)
+    except ValueError as error:
+        raise NotAValueError(str(error)) from error
+
+
 def _decoded_plain(hint: Any, data: Any) -> Any:
     if type(data) is not hint:
         raise NotAValueError(f"expected {hint.__name__}, got {data!r}"[:200])
@@ -294,7 +301,7 @@ def _decoded_value(data: Any) -> Value:
             raise NotAValueError(f"expected a value, got {data!r}"[:200])
 
 
-def _listed(data: Any) -> list[Any]:
-    if not isinstance(data, list):
+def _listed(data: Any, length: int | None = None) -> list[Any]:
+    if not isinstance(data, list) or length not in (None, len(data)):
         raise NotAValueError(f"expected a list, got {data!r}"[:200])
     return data

@@ -273,7 +273,7 @@ def parse_duration(text: str) -> int | None:
     >>> parse_duration("10m"), parse_duration("soon")
     (600000, None)
     """
-    found = re.fullmatch(r"(-?\d{1,15})(ms|s|m|h|d)", text)
+    found = re.fullmatch(r"(-?\d{1,19})(ms|s|m|h|d)", text)
     return int(found[1]) * UNITS[found[2]] if found else None
 
 
@@ -293,6 +293,8 @@ class NotAValueError(ValueError):
 
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_TIME, LAST_TIME = -62_135_596_800_000, 253_402_300_799_999
+"""The years 1 to 9999, which ISO 8601 can write; a time outside them is written as its milliseconds."""
 
 
 def to_json(type_: Type, value: Value) -> Any:
@@ -319,7 +321,7 @@ def to_json(type_: Type, value: Value) -> Any:
             return show_duration(value)
         case TimeType():
             assert isinstance(value, int)
-            return (EPOCH + timedelta(milliseconds=value)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            return _time_to_text(value) if FIRST_TIME <= value <= LAST_TIME else value
         case JsonType():
             assert isinstance(value, str)
             return json.loads(value)
@@ -330,7 +332,8 @@ def to_json(type_: Type, value: Value) -> Any:
 def from_json(type_: Type, data: Any) -> Value:
     """The value that JSON data stands for. Ranges and sizes are not looked at: that is `contains`.
 
-    Raises `NotAValueError` if the data has the wrong shape.
+    Raises `NotAValueError` if the data has the wrong shape. Null is the missing value of `T | None` and nothing else,
+    so it is no `json`.
 
     >>> from_json(SetType(INT), [2, 1, 2])
     frozenset({1, 2})
@@ -358,7 +361,7 @@ def from_json(type_: Type, data: Any) -> Value:
             return _time_from_text(data)
         case TimeType() if type(data) is int:
             return data
-        case JsonType():
+        case JsonType() if data is not None:
             return canonical_json(data)
         case _:
             raise NotAValueError(f"expected {_article(str(type_))}, got {_show(data)}")
@@ -413,6 +416,10 @@ def _key_from_text(type_: Type, text: str) -> Value:
     except ValueError:
         raise NotAValueError(f"expected {_article(str(type_))} as a key, got {_show(text)}") from None
     return from_json(type_, data)
+
+
+def _time_to_text(milliseconds: int) -> str:
+    return (EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _time_from_text(text: str) -> int:
