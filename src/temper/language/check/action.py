@@ -90,13 +90,6 @@ class _Action:
 
     def world_gate(self) -> tuple[Gate, tuple[str, ...]]:
         by = self.syntax.by
-        if self.action.caller is not None:
-            self.findings.add(
-                "no-caller",
-                f"nobody calls `{self.action.name}`: it is the outside world's",
-                self.action.caller,
-                reason="there is no caller",
-            )
         if by and by[0].text != "environment":
             self.findings.add(
                 "wrong-caller",

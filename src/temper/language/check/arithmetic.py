@@ -81,7 +81,7 @@ def _operands(reading: Reading, node: ast.BinOp, hint: Type | None) -> tuple[Exp
     elif isinstance(node.op, ast.BitOr | ast.BitAnd | ast.Sub):
         pair = read_alike(reading, node, node.left, node.right) or (None, None)
     else:
-        pair = reading.infer(node.left), reading.infer(node.right)
+        pair = reading.infer(node.left, hint), reading.infer(node.right, hint)
     if pair[0] is None or pair[1] is None:
         return None
     one, other = reading.plain(pair[0], node.left), reading.plain(pair[1], node.right)

@@ -32,7 +32,7 @@ def read_call(reading: Reading, node: ast.expr, hint: Type | None) -> Expression
     if name in _LOOPS and node.args and isinstance(node.args[0], ast.GeneratorExp):
         return read_loop(reading, node, name, node.args[0])
     if name in {"min", "max"}:
-        return _extreme(reading, node, name)
+        return _extreme(reading, node, name, hint)
     if name in {"all", "any", "count", "sum"}:
         _wants_loop(reading, node, name)
         return None
@@ -92,7 +92,7 @@ def _of_one(reading: Reading, node: ast.Call, name: str) -> Expression | None:
     return Expression(Op.LEN if name == "len" else Op.ABS, INT, (found,), span=reading.span(node))
 
 
-def _extreme(reading: Reading, node: ast.Call, name: str) -> Expression | None:
+def _extreme(reading: Reading, node: ast.Call, name: str, hint: Type | None) -> Expression | None:
     if len(node.args) < 2 or node.keywords:
         reading.add(
             "wrong-call",
@@ -104,7 +104,7 @@ def _extreme(reading: Reading, node: ast.Call, name: str) -> Expression | None:
         return None
     operands: list[Expression] = []
     for argument in node.args:
-        found = reading.infer_plain(argument)
+        found = reading.infer_plain(argument, hint)
         if found is None:
             return None
         if not is_number(reading, name, found, argument, operands):

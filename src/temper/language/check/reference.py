@@ -307,6 +307,15 @@ def _unknown(reading: Reading, node: ast.Name, expected: Type | None) -> None:
         what = f"{article(expected)} is expected here" if expected else "nothing here says of which type"
         reading.add("type-unclear", f"`{name}` is a state or member, but {what}", node, reason="a state or member")
         return
+    if place.old:
+        reading.add(
+            "type-unclear",
+            f"nothing here says of which type the old field `{name}` is",
+            node,
+            reason="of which type?",
+            notes=("the old version is not known here; a field of the same name would say it",),
+        )
+        return
     helps = did_you_mean(span, name, [*known, *place.declared.members])
     reading.add(
         "unknown-name",
