@@ -131,6 +131,11 @@ def test_without_a_place_or_a_source_the_words_remain() -> None:
     assert "--> deploy.yaml:41:13" in render(Diagnostic("some-code", "m", at(DEPLOY, "limit - amount")))
 
 
+def test_a_label_stands_in_for_a_place() -> None:
+    finding = Diagnostic("bad-constant", "m", None, labels=(Label(at(DEPLOY, "int"), "declared here"),))
+    assert render(finding, [DEPLOY]).split("\n")[1] == "  --> deploy.yaml:12:14"
+
+
 def test_colour_adds_escapes_and_nothing_else() -> None:
     finding = Diagnostic(
         "some-code", "m", at(DEPLOY, "limit"), Severity.WARNING, reason="r", notes=("n",), helps=(Help("h"),)

@@ -60,8 +60,9 @@ def render(diagnostic: Diagnostic, sources: Iterable[Source] = (), color: bool =
     groups = _marks(diagnostic, by_path)
     gutter = max((len(str(mark.line)) for marks in groups.values() for mark in marks), default=0)
     lines = [head]
-    for path, marks in groups.items():
-        lines += _excerpt(by_path[path], marks, gutter, _place(diagnostic, path, marks), severity, paint)
+    for number, (path, marks) in enumerate(groups.items()):
+        place = _place(diagnostic, path, marks, first=number == 0)
+        lines += _excerpt(by_path[path], marks, gutter, place, severity, paint)
     if not groups and diagnostic.span is not None:
         lines.append(f"{paint('gutter', '-->')} {visible(str(diagnostic.span))}")
     return "\n".join((*lines, *_footer(diagnostic, gutter, paint)))
@@ -139,11 +140,12 @@ def _marks_of(span: Span, source: Source, text: str, *, primary: bool) -> list[_
     ]
 
 
-def _place(diagnostic: Diagnostic, path: str, marks: list[_Mark]) -> str:
+def _place(diagnostic: Diagnostic, path: str, marks: list[_Mark], *, first: bool) -> str:
     """`-->` and the finding's place, or `:::` and the place of what explains it in another file."""
     if diagnostic.span is not None and diagnostic.span.path == path:
         return f"--> {visible(str(diagnostic.span))}"
-    return f"::: {visible(path)}:{marks[0].line}:{marks[0].start + 1}"
+    arrow = "-->" if first and diagnostic.span is None else ":::"
+    return f"{arrow} {visible(path)}:{marks[0].line}:{marks[0].start + 1}"
 
 
 def _excerpt(source: Source, marks: list[_Mark], gutter: int, place: str, severity: str, paint: _Paint) -> list[str]:
