@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.tree import ROOT
-from temper.machine import Certificate, Refuted, word
+from temper.machine import Certificate, Refuted, Unknown
 from temper.pipeline import Read, build_read, certify, read
 from temper.report import Diagnostic, Source
 
@@ -27,15 +27,17 @@ def names() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What `expected.toml` pins: the verdict of each property and how many states were found."""
+    """What `expected.toml` pins: how many states were found, how many obligations hold, the verdict of each property."""
 
     states: int
+    obligations: int
     verdicts: Mapping[str, str]
 
     def to_toml(self) -> str:
         lines = [
             "# Written by `make bless`; read the difference like code.",
             f"states = {self.states}",
+            f"obligations = {self.obligations}",
             "",
             "[verdicts]",
         ]
@@ -48,19 +50,19 @@ def expected(name: str) -> Expected | None:
     if not path.is_file():
         return None
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Expected(data["states"], data["verdicts"])
+    return Expected(data["states"], data["obligations"], data["verdicts"])
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """An example with one thing wrong: edits of its text, what must refute it, and how long the shortest trace is."""
+    """An example with one thing wrong: edits of its text, what must catch it, and how."""
 
     example: str
     name: str
     edits: tuple[tuple[str, str], ...]
-    refutes: str
-    steps: int
-    scope: Mapping[str, int] = field(default_factory=dict)
+    caught: str
+    steps: int | None
+    """The length of the shortest trace; None where the verdict is `unknown`, because something no longer happens at all."""
 
     def text(self, original: str) -> str:
         """The wrong blueprint. Every edit must fit in exactly one place, so that mutants keep up with their example."""
@@ -77,7 +79,7 @@ def mutants() -> Iterator[Mutant]:
     for path in sorted(MUTANTS.glob("*.toml")):
         for entry in tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]:
             edits = tuple((edit["old"], edit["new"]) for edit in entry["edits"])
-            yield Mutant(path.stem, entry["name"], edits, entry["refutes"], entry["steps"])
+            yield Mutant(path.stem, entry["name"], edits, entry["caught"], entry.get("steps"))
 
 
 def certificate_of(mutant: Mutant) -> Certificate:
@@ -90,22 +92,17 @@ def certificate_of(mutant: Mutant) -> Certificate:
     return certify(built.table, seconds_max=SECONDS_MAX).certificate
 
 
-def refutations(certificate: Certificate) -> dict[str, int]:
-    """The name of each refuted finding, with the length of its trace."""
-    return {
-        finding.name: len(finding.verdict.trace.steps) if finding.verdict.trace else 0
-        for finding in certificate.findings
-        if isinstance(finding.verdict, Refuted)
-    }
-
-
-def matrix(certificates: Mapping[str, Certificate]) -> str:
-    """Mutants against what was said about them, as a table for people."""
-    lines = []
-    for name, certificate in certificates.items():
-        others = [f"{each.name}: {word(each.verdict)}" for each in certificate.findings if not each.obligation]
-        lines.append(f"{name:40} refuted {refutations(certificate)}; {', '.join(others)}")
-    return "\n".join(lines)
+def caught(certificate: Certificate) -> dict[str, int | None]:
+    """What keeps the table from being loaded: findings that are refuted, with the length of the trace, or unknown."""
+    accepted = {name for name, _ in certificate.accepted}
+    found: dict[str, int | None] = {}
+    for finding in certificate.findings:
+        match finding.verdict:
+            case Refuted(_, trace):
+                found[finding.name] = None if trace is None else len(trace.steps)
+            case Unknown() if finding.name not in accepted:
+                found[finding.name] = None
+    return found
 
 
 def written(path: Path, text: str) -> None:
