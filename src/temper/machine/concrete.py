@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import NamedTuple
 
 from temper.machine.cell import Address, Delivery, Effecting
@@ -37,26 +38,46 @@ class Apart(NamedTuple):
     gap: int
 
 
-def concrete(table: TransitionTable, steps: Sequence[Step]) -> tuple[int, ...] | None:
+def concrete(table: TransitionTable, steps: Sequence[Step], begin: System | None = None) -> tuple[int, ...] | None:
     """Times in milliseconds at which these steps, taken from the start, are a run; None if there are none.
 
-        They are the earliest ones. Of equal deliveries the oldest is consumed, which loses no run.
+    They are the earliest ones. Of equal deliveries the oldest is consumed, which loses no run. With `begin` the
+    steps are taken from that system, of which no times are known: what is pending there was handed on before, and
+    what is armed there may be due at any time.
 
-        >>> from temper.machine.system import System
-    from temper.machine.table import TransitionTable
-        >>> concrete(TransitionTable("empty", (), (), (), (), (), ()), ())
-        ()
+    >>> from temper.machine.table import TransitionTable
+    >>> concrete(TransitionTable("empty", (), (), (), (), (), ()), ())
+    ()
     """
-    return _earliest(len(steps), list(_constraints(table, steps)))
-
-
-def _constraints(table: TransitionTable, steps: Sequence[Step]) -> Iterable[Apart]:
-    clocks: dict[Address, int] = {}
+    dues = _first_dues(table) if begin is None else _free_dues(begin)
     stamps: dict[Delivery, list[int]] = {}
-    dues: dict[Address, dict[str, Due]] = {
+    for delivery in () if begin is None else begin.pending:
+        stamps.setdefault(_identity(delivery), []).append(BEGINNING)
+    free = () if begin is None else tuple(due.since for of in dues.values() for due in of.values())
+    return _earliest(len(steps), list(_constraints(table, steps, dues, stamps)), free)
+
+
+def _first_dues(table: TransitionTable) -> dict[Address, dict[str, Due]]:
+    """The timers that are armed where every run begins."""
+    return {
         cell.address: {name: Due(BEGINNING, due) for name, due in cell.timers}
         for cell in initial_cells(table, world=True)
     }
+
+
+def _free_dues(begin: System) -> dict[Address, dict[str, Due]]:
+    """The timers that are armed in a system, each due at a moment of its own, numbered below the beginning."""
+    moments = count(BEGINNING - 1, -1)
+    return {cell.address: {name: Due(next(moments), 0) for name, _ in cell.timers} for cell in begin.cells}
+
+
+def _constraints(
+    table: TransitionTable,
+    steps: Sequence[Step],
+    dues: dict[Address, dict[str, Due]],
+    stamps: dict[Delivery, list[int]],
+) -> Iterable[Apart]:
+    clocks: dict[Address, int] = {}
     for moment, (label, system, _, timing) in enumerate(steps):
         address = label.address
         yield Apart(clocks.get(address, BEGINNING), moment, 0)
@@ -104,10 +125,13 @@ def _identity(delivery: Delivery) -> Delivery:
     return delivery._replace(seq=0, performed=()) if isinstance(delivery, Effecting) else delivery
 
 
-def _earliest(count: int, constraints: list[Apart]) -> tuple[int, ...] | None:
-    """The least times from 0 that keep every gap; None if a cycle of gaps contradicts itself."""
-    moments = {BEGINNING: 0, **dict.fromkeys(range(count), 0)}
-    for _ in range(count + 1):
+def _earliest(steps: int, constraints: list[Apart], free: tuple[int, ...] = ()) -> tuple[int, ...] | None:
+    """The least times from 0 that keep every gap; None if a cycle of gaps contradicts itself.
+
+    `free` are further moments, of which only the constraints say anything.
+    """
+    moments = {BEGINNING: 0, **dict.fromkeys(range(steps), 0), **dict.fromkeys(free, 0)}
+    for _ in range(len(moments)):
         moved = False
         for earlier, later, gap in constraints:
             if moments[later] < moments[earlier] + gap:
@@ -116,5 +140,5 @@ def _earliest(count: int, constraints: list[Apart]) -> tuple[int, ...] | None:
                 moments[later] = moments[earlier] + gap
                 moved = True
         if not moved:
-            return tuple(moments[moment] for moment in range(count))
+            return tuple(moments[moment] for moment in range(steps))
     return None

@@ -301,7 +301,9 @@ VIOLATING = {"out-of-range": RANGE, "same-key-twice": SAME_KEY}
 def violations_in(entity: str, declined: Declined) -> tuple[Violation, ...]:
     """What must never happen among the rejections of an entity's actions."""
     return tuple(
-        Violation(VIOLATING[rejected.code], f"{entity}.{action}", rejected.message)
+        Violation(
+            VIOLATING[rejected.code], f"{entity}.{action}", rejected.message, dict(rejected.facts).get("place", "")
+        )
         for action, rejected in declined
         if rejected.code in VIOLATING
     )

@@ -23,6 +23,8 @@ class Violation(NamedTuple):
     kind: str
     where: str
     message: str
+    place: str = ""
+    """For `range`: what the value was to become, as `Rejected.facts` has it: `percent`, `percent of shift_traffic`."""
 
 
 class Timing(NamedTuple):
