@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from support.blueprints import DEPLOY
 from temper.language import parse
@@ -155,6 +156,12 @@ def test_json_is_accepted_as_it_is() -> None:
     tree = tree_of(text)
     assert tree.doc == "😀 é/"
     assert str(tree.entities[0].single) == "true"
+
+
+def test_without_libyaml_the_tree_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_it = tree_of(DEPLOY)
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    assert tree_of(DEPLOY) == with_it
 
 
 def test_policies_are_handed_on() -> None:

@@ -59,6 +59,18 @@ def test_types_in_braces_need_quotes_too() -> None:
     assert parse(Source("a.yaml", mended))[1] == ()
 
 
+def test_a_key_of_a_map_needs_quotes_in_braces() -> None:
+    text = HEAD + "      go: {from: on, set: {m[k]: 1, n[x.y] : m[a]}, to: on}\n"
+    tree, found = parse(Source("a.yaml", text))
+    assert [one.message.split("`")[1] for one in found] == ["m[k]", "n[x.y]", "m[a]"]
+    assert tree is not None
+    change = tree.entities[0].actions[0].common.set_
+    assert change is not None
+    assert [(str(key), str(value)) for key, value in change.items] == [("m[k]", "1"), ("n[x.y]", "m[a]")]
+    mended = apply_edits(text, [edit for one in found for edit in one.helps[0].edits])
+    assert parse(Source("a.yaml", mended))[1] == ()
+
+
 def test_text_with_a_colon_is_quoted_and_the_rest_is_read() -> None:
     text = HEAD + "      go:\n        doc: Go: now\n        form: on\n"
     _, found = parse(Source("a.yaml", text))

@@ -17,7 +17,7 @@ from yaml.events import (
 )
 
 from temper.language.parse.findings import Findings
-from temper.language.parse.quote import broken_value, report_quote
+from temper.language.parse.quote import broken_key, broken_value, report_quote
 from temper.language.parse.scalar import mask_pairs
 from temper.language.parse.stumble import report_yaml_error
 from temper.language.syntax import Text
@@ -51,7 +51,7 @@ def read_events(findings: Findings) -> tuple[list[Event], str, dict[int, Text]] 
         except yaml.YAMLError as error:
             index = _index(error)
             budget -= len(text)
-            place = broken_value(text, index) if budget > 0 and index > stumbled else None
+            place = _broken(text, index) if budget > 0 and index > stumbled else None
             if place is None or place[0] in masked:
                 report_yaml_error(findings, error)
                 return None
@@ -59,6 +59,10 @@ def read_events(findings: Findings) -> tuple[list[Event], str, dict[int, Text]] 
         start, end = place
         masked[start] = report_quote(findings, start, end, "YAML cannot read this without quotes")
         text = f"{text[:start]}{'x' * (end - start)}{text[end:]}"
+
+
+def _broken(text: str, index: int) -> tuple[int, int] | None:
+    return broken_key(text, index) or broken_value(text, index)
 
 
 def start_of(event: Event) -> int:
@@ -79,7 +83,7 @@ def _index(error: yaml.YAMLError) -> int:
 
 
 def _events(text: str) -> Iterator[Event]:
-    """Events from libyaml where PyYAML was built with it, else from Python; both give the same."""
+    """Events from libyaml where PyYAML was built with it, else from Python, which is slower and allows fewer tabs."""
     if yaml.__with_libyaml__:
         return yaml.parse(text, Loader=yaml.CSafeLoader)
     return yaml.parse(text, Loader=yaml.SafeLoader)

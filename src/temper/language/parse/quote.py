@@ -6,12 +6,15 @@ collide we read on with the text as a person reads it, and say "quote this" with
 
 from __future__ import annotations
 
+import re
+
 from temper.language.parse.findings import Findings
 from temper.language.syntax import Text
 
 EXTENT_MAX = 500
 """A longer expression is not put together again; that bounds the time a hostile line can cost."""
 _CANDIDATES_MAX = 20
+_KEY_END = re.compile(r"\[[^\]\n]{1,100}\](?=[ \t]*:[ \t])")
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -102,6 +105,16 @@ def broken_value(text: str, error: int) -> tuple[int, int] | None:
         if end is not None and start <= error <= end and start < end:
             return start, end
     return None
+
+
+def broken_key(text: str, error: int) -> tuple[int, int] | None:
+    """The key on whose bracket YAML stumbled in braces: `m[k]` in `{m[k]: v}`."""
+    match = _KEY_END.match(text, error)
+    start = error
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    before = text[max(0, start - EXTENT_MAX) : start].rstrip()
+    return (start, match.end()) if match and start < error and before.endswith(("{", ",")) else None
 
 
 def _in_flow(text: str, line_start: int, at: int) -> bool:
