@@ -18,11 +18,14 @@ from temper.run.answer import (
     rejected_to_json,
 )
 from temper.run.handlers import HandlersBrokenError, load_handlers
+from temper.run.mapping import CellMapper, map_delivery
 from temper.run.obstacle import OBSTACLES, Obstacle
+from temper.run.record import Pending
 from temper.run.reload import Admitted, Image, NotAdmitted, live_images
 from temper.run.runtime import Runtime, lineage_of, open_runtime
 from temper.run.store.memory import MemoryStore
 from temper.run.store.protocol import Store, StoreError, StoreInUseError
+from temper.run.version import Version, stage
 from temper.run.world import (
     Ask,
     AttemptFailedError,
@@ -36,9 +39,6 @@ from temper.run.world import (
 
 if TYPE_CHECKING:
     from temper.run.store.sqlite import SqliteStore
-from temper.run.mapping import map_cell, map_delivery
-from temper.run.record import Pending
-from temper.run.version import Version, stage
 
 __all__ = [
     "OBSTACLES",
@@ -47,6 +47,7 @@ __all__ = [
     "Armed",
     "Ask",
     "AttemptFailedError",
+    "CellMapper",
     "Done",
     "Handler",
     "HandlersBrokenError",
@@ -78,7 +79,6 @@ __all__ = [
     "lineage_of",
     "live_images",
     "load_handlers",
-    "map_cell",
     "map_delivery",
     "open_runtime",
     "rejected_to_json",

@@ -6,12 +6,12 @@ is changed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from temper.machine import NEW, Address, Cell, Migration
+from temper.machine import NEW, Address, Cell
 from temper.run.invariants import check_invariants, check_movement
-from temper.run.mapping import map_cell, map_delivery
+from temper.run.mapping import CellMapper, map_delivery
 from temper.run.obstacle import Obstacle
 from temper.run.record import Pending
 from temper.run.version import Version
@@ -30,10 +30,7 @@ class Plan:
 
 @dataclass(slots=True)
 class _Planning:
-    old: Version
-    new: Version
-    now: int
-    migrations: Mapping[str, Migration]
+    mapper: CellMapper
     obstacles: list[Obstacle] = field(default_factory=list)
     changed: list[tuple[Cell, Cell]] = field(default_factory=list)
     view: dict[Address, Cell] = field(default_factory=dict)
@@ -43,7 +40,7 @@ def plan(
     old: Version, new: Version, cells: Iterable[Cell], pending: Iterable[Pending], starting: Iterable[Cell], now: int
 ) -> Plan | tuple[Obstacle, ...]:
     """Map everything that lives into the new version, and look whether it satisfies what the version promises."""
-    planning = _Planning(old, new, now, {migration.entity: migration for migration in new.table.migrate})
+    planning = _Planning(CellMapper(old, new, now))
     for cell in cells:
         _place(planning, cell)
     planning.view.update((cell.address, cell) for cell in starting)
@@ -69,7 +66,7 @@ def plan(
 def _place(planning: _Planning, cell: Cell) -> None:
     if cell.control == NEW:
         return
-    placed = map_cell(planning.old, planning.new, planning.migrations.get(cell.entity), cell, planning.now)
+    placed = planning.mapper.map(cell)
     if isinstance(placed, Cell):
         planning.view[placed.address] = placed
         if placed != cell:

@@ -33,7 +33,7 @@ class Gathering:
     _end: End = None
 
     async def wait(self) -> End:
-        """How it ended. Everybody waits with a future of their own, so that nobody who goes away cancels the others'."""
+        """How it ended. Everybody has a future of their own, so whoever goes away cancels nobody else's."""
         if self._ended:
             return self._end
         waiter: asyncio.Future[End] = asyncio.get_running_loop().create_future()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from temper.machine import (
@@ -10,10 +12,12 @@ from temper.machine import (
     Effecting,
     EnumType,
     Environment,
+    Expression,
     Field,
     MapType,
     Message,
     Migration,
+    Op,
     OptionType,
     Refusal,
     Request,
@@ -28,6 +32,7 @@ from temper.machine import (
     contains,
     evaluator,
     initial,
+    parts,
     show,
 )
 from temper.run.obstacle import Obstacle
@@ -37,74 +42,126 @@ from temper.run.version import Columns, Version
 Handed = Effecting | Message | Spawning
 
 
-def map_cell(
-    old: Version, new: Version, migration: Migration | None, cell: Cell, now: int
-) -> Cell | tuple[Obstacle, ...]:
-    """The cell in the new version, its timers swept; the same object where nothing is different."""
-    entity = new.live(cell.entity)
-    where = f"{cell.entity} {cell.id}"
-    if entity is None:
-        return (Obstacle("entity-gone", f"{cell.entity} is gone, and `{cell.id}` lives", where),)
-    control = dict(migration.states).get(cell.control, cell.control) if migration else cell.control
-    if control not in entity.states:
-        return (Obstacle("state-gone", f"there is no state `{cell.control}` any more; map it under `migrate:`", where),)
-    data = _map_data(old, new, migration, cell, where)
-    if isinstance(data[0], Obstacle) if data else False:
-        return data
-    timers = _map_timers(old, new, cell, control, data, now)
-    if isinstance(timers, Obstacle):
-        return (timers,)
-    same_form = old.fields[cell.entity].types == new.fields[cell.entity].types
-    mapped = cell._replace(control=control, data=data, timers=timers)
-    return cell if mapped == cell and same_form and _same_names(old, new, cell.entity) else _touched(mapped, cell, now)
+@dataclass(slots=True)
+class CellMapper:
+    """Takes cells from the old version to the new one; what it has to compile, it compiles once."""
+
+    old: Version
+    new: Version
+    now: int
+    _migrations: Mapping[str, Migration] = field(init=False)
+    _compiled: dict[tuple[str, str], Callable[[Environment], Value]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._migrations = {migration.entity: migration for migration in self.new.table.migrate}
+
+    def map(self, cell: Cell) -> Cell | tuple[Obstacle, ...]:
+        """The cell in the new version, its timers swept; the same object where nothing is different."""
+        entity, where = self.new.live(cell.entity), f"{cell.entity} {cell.id}"
+        if entity is None:
+            return (Obstacle("entity-gone", f"the version has no {cell.entity}, and this one lives", where),)
+        migration = self._migrations.get(cell.entity)
+        control = dict(migration.states).get(cell.control, cell.control) if migration else cell.control
+        if control not in entity.states:
+            message = f"the version has no state `{cell.control}`; map it under `migrate:`"
+            return (Obstacle("state-gone", message, where),)
+        placed = [self._value(migration, cell, place, where) for place in entity.fields]
+        obstacles = tuple(value for value in placed if isinstance(value, Obstacle))
+        data = tuple(value for value in placed if not isinstance(value, Obstacle))
+        timers = () if obstacles else self._timers(cell, control, data, where)
+        if isinstance(timers, Obstacle):
+            return (timers,)
+        return obstacles or self._touched(cell, cell._replace(control=control, data=data, timers=timers))
+
+    def _touched(self, cell: Cell, mapped: Cell) -> Cell:
+        """A cell that is different, or only written differently, is written anew; any other row stays as it lies."""
+        old, new = self.old.fields[cell.entity], self.new.fields[cell.entity]
+        if mapped == cell and (old.names, old.types) == (new.names, new.types):
+            return cell
+        return mapped._replace(clock=max(cell.clock, self.now), seq=cell.seq + 1)
+
+    def _value(self, migration: Migration | None, cell: Cell, place: Field, where: str) -> Value | Obstacle:
+        """What the field of the new version holds: mapped, kept, or its initial value."""
+        expression = dict(migration.data).get(place.name) if migration else None
+        columns = self.old.fields[cell.entity]
+        if expression is not None:
+            return self._mapped(cell, place, expression, where)
+        if place.name not in columns.index:
+            if place.initial is None and not isinstance(place.type, OptionType):
+                message = (
+                    f"the new field `{place.name}` has no value for it; give it a default, or map it under `migrate:`"
+                )
+                return Obstacle("field-unfilled", message, where)
+            return place.initial
+        index = columns.index[place.name]
+        value = cell.data[index]
+        is_unset = value is None and place.initial is None
+        if same_kind(columns.types[index], place.type) and (is_unset or contains(place.type, value)):
+            return value
+        shown = show(columns.types[index], value)
+        message = f"`{place.name}` is {shown}, which is no {place.type}; map it under `migrate:`"
+        return Obstacle("value-out-of-type", message, where)
+
+    def _mapped(self, cell: Cell, place: Field, expression: Expression, where: str) -> Value | Obstacle:
+        """A mapping names fields of the old version, which the new blueprint could only guess."""
+        columns = self.old.fields[cell.entity]
+        for node in parts(expression):
+            if node.op is Op.FIELD and not self._is_field(columns, node):
+                has = f"is no {node.type}" if node.name in columns.index else "is none of its fields"
+                message = f"the mapping of `{place.name}` reads `{node.name}`, which {has} in the version in force"
+                return Obstacle("value-out-of-type", message, where)
+        evaluate = self._evaluator(cell.entity, f"field {place.name}", self.old, expression)
+        fields = dict(zip(columns.names, cell.data, strict=True))
+        value = evaluate(Environment(fields, {}, cell.control, cell.id, None, self.now))
+        if contains(place.type, value):
+            return value
+        message = f"the mapping of `{place.name}` gives a value that is no {place.type}"
+        return Obstacle("value-out-of-type", message, where)
+
+    @staticmethod
+    def _is_field(columns: Columns, node: Expression) -> bool:
+        index = columns.index.get(node.name)
+        return index is not None and same_kind(columns.types[index], node.type)
+
+    def _timers(
+        self, cell: Cell, control: str, data: tuple[Value, ...], where: str
+    ) -> tuple[tuple[str, int], ...] | Obstacle:
+        """Armed timers stay; those that the version adds or changes are counted from now."""
+        armed = dict(cell.timers)
+        before = {timer.name: timer for timer in self.old.entities[cell.entity].timers}
+        entity = self.new.entities[cell.entity]
+        names = [timer.name for timer in entity.timers]
+        if gone := [name for name in armed if name not in names]:
+            message = f"the timer `{gone[0]}` is armed, and the version has none of that name"
+            return Obstacle("timer-gone", message, where)
+        timers = []
+        for timer in entity.timers:
+            if control not in timer.states:
+                continue
+            if not _counts_as_before(before.get(timer.name), timer, cell.control):
+                timers.append((timer.name, self._due(cell, timer, control, data)))
+            elif timer.name in armed:
+                timers.append((timer.name, armed[timer.name]))
+        return tuple(timers)
+
+    def _due(self, cell: Cell, timer: Timer, control: str, data: tuple[Value, ...]) -> int:
+        fields = dict(zip(self.new.fields[cell.entity].names, data, strict=True))
+        evaluate = self._evaluator(cell.entity, f"timer {timer.name}", self.new, timer.after)
+        after = evaluate(Environment(fields, {}, control, cell.id, None, self.now))
+        assert isinstance(after, int), "`after:` is a duration"
+        return self.now + max(0, after)
+
+    def _evaluator(
+        self, entity: str, name: str, version: Version, expression: Expression
+    ) -> Callable[[Environment], Value]:
+        if (entity, name) not in self._compiled:
+            self._compiled[entity, name] = evaluator(version.table, expression)
+        return self._compiled[entity, name]
 
 
-def _touched(mapped: Cell, cell: Cell, now: int) -> Cell:
-    return mapped._replace(clock=max(cell.clock, now), seq=cell.seq + 1)
-
-
-def _same_names(old: Version, new: Version, entity: str) -> bool:
-    return old.fields[entity].names == new.fields[entity].names
-
-
-def _map_data(old: Version, new: Version, migration: Migration | None, cell: Cell, where: str) -> tuple[Any, ...]:
-    """The data in the new order, or the obstacles."""
-    expressions = dict(migration.data) if migration else {}
-    columns = old.fields[cell.entity]
-    values: list[Value] = []
-    obstacles: list[Obstacle] = []
-    for place in new.entities[cell.entity].fields:
-        if place.name in expressions:
-            given = _evaluated(old, cell, expressions[place.name])
-            fits = contains_value(place.type, given)
-        elif place.name in columns.index:
-            index = columns.index[place.name]
-            given = cell.data[index]
-            fits = same_kind(columns.types[index], place.type) and contains_value(place.type, given)
-            fits = fits or (given is None and place.initial is None)
-        else:
-            given, fits = place.initial, True
-            if given is None and not isinstance(place.type, OptionType):
-                message = f"the new field `{place.name}` has no value for it; give it a default or map it"
-                obstacles.append(Obstacle("field-unfilled", message, where))
-        if not fits:
-            obstacles.append(_out_of_type(place, given, where))
-        values.append(given)
-    return tuple(obstacles) or tuple(values)
-
-
-def _evaluated(old: Version, cell: Cell, expression: Any) -> Any:
-    """The mapping's value over the old data. It was typed against the new blueprint, so it may not fit the old one."""
-    fields = dict(zip(old.fields[cell.entity].names, cell.data, strict=True))
-    try:
-        return evaluator(old.table, expression)(Environment(fields, {}, cell.control, cell.id, None, 0))
-    except (KeyError, TypeError, AttributeError, NameError, IndexError) as error:
-        return error
-
-
-def contains_value(type_: Type, value: object) -> bool:
-    """`contains`, for values that may be anything."""
-    return not isinstance(value, Exception) and contains(type_, value)
+def _counts_as_before(before: Timer | None, after: Timer, control: str) -> bool:
+    """Whether the timer is as long as it was, and held already in the instance's state."""
+    return before is not None and before.after == after.after and control in before.states
 
 
 def same_kind(old: Type, new: Type) -> bool:
@@ -121,45 +178,6 @@ def same_kind(old: Type, new: Type) -> bool:
     if hasattr(old, "of") and hasattr(new, "of"):
         return type(old) is type(new) and same_kind(old.of, new.of)
     return type(old) is type(new)
-
-
-def _out_of_type(place: Field, given: Any, where: str) -> Obstacle:
-    try:
-        shown = f"its value {show(place.type, given)}" if not isinstance(given, Exception) else f"its mapping ({given})"
-    except (AssertionError, TypeError, AttributeError):
-        shown = "its value"
-    message = f"`{place.name}` is to be {place.type}, and {shown} is not; map it under `migrate:`"
-    return Obstacle("value-out-of-type", message, where)
-
-
-def _map_timers(
-    old: Version, new: Version, cell: Cell, control: str, data: tuple[Value, ...], now: int
-) -> tuple[tuple[str, int], ...] | Obstacle:
-    """Armed timers stay; those that the version adds or changes are counted from now."""
-    armed = dict(cell.timers)
-    before = {timer.name: timer for timer in old.entities[cell.entity].timers}
-    entity = new.entities[cell.entity]
-    if gone := [name for name in armed if name not in {timer.name for timer in entity.timers}]:
-        where = f"{cell.entity} {cell.id}"
-        return Obstacle("timer-gone", f"the timer `{gone[0]}` is armed, and the version has none of that name", where)
-    timers = []
-    for timer in entity.timers:
-        if control not in timer.states:
-            continue
-        if _same_time(before.get(timer.name), timer, cell.control):
-            if timer.name in armed:
-                timers.append((timer.name, armed[timer.name]))
-            continue
-        fields = dict(zip(new.fields[cell.entity].names, data, strict=True))
-        after = evaluator(new.table, timer.after)(Environment(fields, {}, control, cell.id, None, now))
-        assert isinstance(after, int), "`after:` is a duration"
-        timers.append((timer.name, now + max(0, after)))
-    return tuple(timers)
-
-
-def _same_time(before: Timer | None, after: Timer, control: str) -> bool:
-    """Whether the timer counts as it did: it held in the instance's state, and its length is the same text."""
-    return before is not None and before.after == after.after and control in before.states
 
 
 def map_delivery(old: Version, new: Version, pending: Pending) -> Pending | Obstacle:

@@ -35,7 +35,7 @@ from temper.machine import (
     relation,
     universe,
 )
-from temper.run import Image, Obstacle, Pending, Version, map_cell, map_delivery, stage
+from temper.run import CellMapper, Image, Obstacle, Pending, Version, map_delivery, stage
 from temper.verify.budget import Budget
 from temper.verify.explicit import Exploration, explore
 from temper.verify.model import TableModel, Transition
@@ -185,7 +185,7 @@ def _mapped(
 def _map(
     old: Version, new: Version, system: System, first: System, zoned: Iterable[str], *, world: bool
 ) -> System | None:
-    migrations = {migration.entity: migration for migration in new.table.migrate}
+    mapper = CellMapper(old, new, 0)
     cells = []
     for cell in system.cells:
         entity = new.entities.get(cell.entity)
@@ -193,7 +193,7 @@ def _map(
             if world and entity is not None and entity.world:
                 cells.append(cell)
             continue
-        mapped = map_cell(old, new, migrations.get(cell.entity), cell, 0)
+        mapped = mapper.map(cell)
         if not isinstance(mapped, Cell):
             return None
         cells.append(_timeless(mapped))
