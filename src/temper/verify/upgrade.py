@@ -35,7 +35,7 @@ from temper.machine import (
     relation,
     universe,
 )
-from temper.run import CellMapper, Image, Obstacle, Pending, Version, map_delivery, stage
+from temper.run import CellMapper, Image, Obstacle, Pending, map_delivery, stage
 from temper.verify.budget import Budget
 from temper.verify.explicit import Exploration, explore
 from temper.verify.model import TableModel, Transition
@@ -175,16 +175,16 @@ def _mapped(
     staged = relation(new, _universe(new, world=world))
     first = staged.start()
     found: dict[System, None] = {}
+    mapper = CellMapper(before, after, 0)
     for system in systems:
-        mapped = _map(before, after, system, first, staged.landing.zoned, world=world)
+        mapped = _map(mapper, system, first, staged.landing.zoned, world=world)
         if mapped is not None:
             found[mapped] = None
     return tuple(found)
 
 
-def _map(
-    old: Version, new: Version, system: System, first: System, zoned: Iterable[str], *, world: bool
-) -> System | None:
+def _map(mapper: CellMapper, system: System, first: System, zoned: Iterable[str], *, world: bool) -> System | None:
+    old, new = mapper.old, mapper.new
     mapper = CellMapper(old, new, 0)
     cells = []
     for cell in system.cells:
