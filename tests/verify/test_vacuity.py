@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from temper.machine import BOOL, Expression, Op, Property, PropertyKind
+from temper.machine import BOOL, PRINCIPAL, Expression, Op, OptionType, Property, PropertyKind
 from temper.verify.explicit.vacuity import variants
 
 
@@ -51,3 +51,9 @@ def test_a_literal_is_not_replaced() -> None:
 def test_possible_and_liveness_have_no_variants() -> None:
     for kind in (PropertyKind.POSSIBLE, PropertyKind.EVENTUALLY):
         assert variants(Property("p", kind, (), None, flag("a"))) == ()
+
+
+def test_a_comparison_with_none_stays_since_the_types_ask_for_it() -> None:
+    none = Expression(Op.LITERAL, OptionType(PRINCIPAL), value=None)
+    given = node(Op.NOT, node(Op.EQ, Expression(Op.VARIABLE, OptionType(PRINCIPAL), name="x"), none))
+    assert bodies(node(Op.AND, given, flag("a"))) == [FALSE, node(Op.AND, given, FALSE)]

@@ -12,7 +12,6 @@ from temper.machine import (
     Property,
     PropertyKind,
     Refuted,
-    Request,
     Trace,
     TransitionTable,
     Unknown,
@@ -158,18 +157,9 @@ def place(table: TransitionTable, name: str) -> Span | None:
     if action is None or kind in ("moves", "final", "reachable"):
         return entity.span
     if kind == "handled":
-        return _template_span(action, detail) or action.span
+        case, position = map(int, detail)
+        return action.cases[case].deliveries[position].span or action.span
     return row_span(action, int(detail[-1])) if kind == "fires" else action.span
-
-
-def _template_span(action: Action, detail: list[str]) -> Span | None:
-    """The delivery that `effect.outcome` or `Entity.action` names."""
-    for case in action.cases:
-        for template in case.deliveries:
-            names = template.effect if isinstance(template, Request) else template.entity
-            if names == detail[0]:
-                return template.span
-    return None
 
 
 def _property(table: TransitionTable, name: str) -> Property:

@@ -2,10 +2,11 @@
 
 | name                                    | what it says                                                     |
 | --------------------------------------- | ---------------------------------------------------------------- |
-| `range:Deploy.promote`                  | whatever the action writes or passes on stays in its type         |
+| `range:Deploy.percent`                  | what is written to the field stays in its type                    |
+| `range:shift_traffic.percent`           | what is passed on as this parameter stays in its type             |
+| `range:Deploy.watched_long_enough`      | the due time of the timer stays within 64 bits                    |
 | `distinct_keys:Deploy.promote`          | the keys of one map in one `set` of the action differ             |
-| `handled:Deploy.start.shift_traffic.sick` | this outcome of what the action asked for finds a target        |
-| `handled:Job.assign.Worker.take`        | the refusal of what the action sent or spawned finds a target     |
+| `handled:Deploy.start.0.0`              | whatever comes back of this delivery (case, position) finds a target |
 | `handled:Deploy.watched_long_enough`    | the timer finds a target                                          |
 | `moves:Deploy.shifting`                 | here something always comes by itself                             |
 | `final:Deploy.live`                     | nothing starts here                                               |
@@ -22,21 +23,24 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from temper.machine import (
-    IGNORE,
     Action,
+    Delivery,
     DurationType,
     Entity,
     IntType,
     MapType,
     OptionType,
     Parameter,
+    Refusal,
     Request,
     SetType,
+    Site,
     Template,
     TransitionTable,
     Type,
     Update,
     Violation,
+    templates,
 )
 
 
@@ -106,37 +110,85 @@ def moving_states(entity: Entity) -> Iterator[str]:
 
 def never_violated(table: TransitionTable, entity: Entity) -> Iterator[str]:
     """The obligations of an entity that a `Violation` refutes."""
+    yield from dict.fromkeys(name for action in entity.actions for name in ranges(table, entity, action))
     for action in entity.actions:
-        if writes_ranges(table, entity, action):
-            yield f"range:{entity.name}.{action.name}"
         if any(map(_has_two_keys, (action.updates, *(case.updates for case in action.cases)))):
             yield f"distinct_keys:{entity.name}.{action.name}"
-        for case in action.cases:
-            for template in case.deliveries:
-                yield from (f"handled:{entity.name}.{action.name}.{place}" for place in _answers(template))
+        for number, case in enumerate(action.cases):
+            for position in range(len(case.deliveries)):
+                yield handled(Site(entity.name, action.name, number, position))
     yield from (f"handled:{entity.name}.{timer.name}" for timer in entity.timers)
 
 
-def violated(violation: Violation) -> str:
-    """The name of the obligation that the violation refutes."""
-    return f"{_KINDS[violation.kind]}:{violation.where}"
+def handled(site: Site) -> str:
+    """The name of the obligation that whatever comes back of a delivery finds a target."""
+    return f"handled:{site.entity}.{site.action}.{site.case}.{site.position}"
 
 
-_KINDS = {"unhandled": "handled", "range": "range", "same-key": "distinct_keys"}
+def violated(table: TransitionTable, violation: Violation, consumed: Delivery | None) -> str:
+    """The name of the obligation that the violation refutes. `consumed` is the delivery that nobody handled."""
+    match violation.kind:
+        case "unhandled":
+            site = _site_of(consumed) or _first_site(table, violation.where)
+            return f"handled:{violation.where}" if site is None else handled(site)
+        case "range":
+            return _range(table, violation)
+        case kind:
+            assert kind == "same-key", f"there is no violation of kind {kind}"
+            return f"distinct_keys:{violation.where}"
 
 
-def writes_ranges(table: TransitionTable, entity: Entity, action: Action) -> bool:
-    """Whether the action writes or passes on anything whose type has a range or a size, or arms a timer."""
+def ranges(table: TransitionTable, entity: Entity, action: Action) -> Iterator[str]:
+    """What the action may drive out of its range: fields that it writes, what it passes on, timers that it may arm."""
     types = {field.name: field.type for field in entity.fields}
-    written = {update.name for update in (*action.updates, *(u for case in action.cases for u in case.updates))}
-    passed = (
-        param.type
-        for case in action.cases
-        for template in case.deliveries
-        for param in _params(table, template)
-        if param.name in dict(template.args)
-    )
-    return bool(entity.timers) or any(map(is_ranged, passed)) or any(is_ranged(types[name]) for name in written)
+    updates = (*action.updates, *(update for case in action.cases for update in case.updates))
+    yield from (f"range:{entity.name}.{update.name}" for update in updates if is_ranged(types[update.name]))
+    for case in action.cases:
+        for template in case.deliveries:
+            receiver, params = _receiver(table, template)
+            given = {name for name, _ in template.args}
+            yield from (f"range:{receiver}.{p.name}" for p in params if p.name in given and is_ranged(p.type))
+    yield from (f"range:{entity.name}.{timer.name}" for timer in entity.timers)
+
+
+def hidden_by(table: TransitionTable, violation: Violation) -> Iterator[str]:
+    """What the call with this violation leaves unseen: it is rejected at the first place that does not fit."""
+    entity_name, _, action = violation.where.partition(".")
+    if violation.kind != "unhandled":
+        entity = table.entity(entity_name)
+        yield from ranges(table, entity, entity.action(action))
+
+
+def _range(table: TransitionTable, violation: Violation) -> str:
+    """`percent of shift_traffic` is a parameter, everything else a field or timer of the entity."""
+    entity, _, action = violation.where.partition(".")
+    place = violation.place.removeprefix("a key of ").removeprefix("the due time of timer ").removesuffix("[…]")
+    name, of, receiver = place.partition(" of ")
+    if not of:
+        return f"range:{entity}.{name}"
+    sent = (template for case in table.entity(entity).action(action).cases for template in case.deliveries)
+    receivers = [_receiver(table, template)[0] for template in sent]
+    whole = next((whole for whole in receivers if whole.rpartition(".")[2] == receiver), receiver)
+    return f"range:{whole}.{name}"
+
+
+def _site_of(delivery: Delivery | None) -> Site | None:
+    match delivery:
+        case None:
+            return None
+        case Refusal(of=of):
+            return of.site
+        case _:
+            return delivery.site
+
+
+def _first_site(table: TransitionTable, where: str) -> Site | None:
+    """The site of `Deploy.start.shift_traffic.sick`: the first delivery of that action to that receiver."""
+    for entity, action, case, position, template in templates(table):
+        to = template.effect if isinstance(template, Request) else template.entity
+        if where.startswith(f"{entity.name}.{action.name}.{to}."):
+            return Site(entity.name, action.name, case, position)
+    return None
 
 
 def is_ranged(type_: Type) -> bool:
@@ -152,17 +204,12 @@ def is_ranged(type_: Type) -> bool:
             return False
 
 
-def _params(table: TransitionTable, template: Template) -> tuple[Parameter, ...]:
+def _receiver(table: TransitionTable, template: Template) -> tuple[str, tuple[Parameter, ...]]:
+    """Whom a delivery goes to, as names have it, and what it takes."""
     if isinstance(template, Request):
-        return table.effect(template.effect).params
-    return table.entity(template.entity).action(template.action).params
-
-
-def _answers(template: Template) -> Iterator[str]:
-    if isinstance(template, Request):
-        yield from (f"{template.effect}.{outcome}" for outcome, _ in template.then)
-    elif template.refused != (IGNORE,):
-        yield f"{template.entity}.{template.action}"
+        return template.effect, table.effect(template.effect).params
+    action = table.entity(template.entity).action(template.action)
+    return f"{template.entity}.{template.action}", action.params
 
 
 def _has_two_keys(updates: tuple[Update, ...]) -> bool:

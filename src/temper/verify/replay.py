@@ -93,7 +93,8 @@ def _as_step(path: Path) -> Step:
 def _shows(table: TransitionTable, path: Path) -> Iterator[str]:
     before, step, after = path
     if step is not None:
-        yield from map(violated, step.violations)
+        consumed = step.timing.consumed if isinstance(step, Step) else None
+        yield from (violated(table, violation, consumed) for violation in step.violations)
     for property_ in table.properties:
         if property_.kind is PropertyKind.STEP:
             if isinstance(step, Step) and step.label.case is not None:

@@ -41,6 +41,7 @@ from temper.verify.obligations import (
     fires,
     happens,
     has_several_rows,
+    hidden_by,
     moving_states,
     never_violated,
     rows,
@@ -61,6 +62,7 @@ class Docket:
         self.table, self.exploration = table, exploration
         self.questions: dict[str, Question] = {}
         self.cuts: Counter[tuple[str, str]] = Counter()
+        self.hidden: set[str] = set()
         self.witnessing = True
         self.invariants: list[StateCheck] = []
         self.possibles: list[StateCheck] = []
@@ -172,8 +174,13 @@ class Docket:
             self._look_at_step(number, system, step)
 
     def _violated(self, number: int, step: Step, violation: Violation) -> None:
-        question = self._ask(violated(violation), once=False)
-        self._answer(question, number, step, _refuted(violation.message))
+        question = self._ask(violated(self.table, violation, step.timing.consumed), once=False)
+        label = step.label
+        said = (
+            f"nothing answers {label.cause}: {violation.message}" if label.action == "unhandled" else violation.message
+        )
+        self._answer(question, number, step, _refuted(said))
+        self.hidden.update(hidden_by(self.table, violation))
 
     def _fired(self, number: int, system: System, step: Step) -> None:
         label = step.label
@@ -221,7 +228,11 @@ class Docket:
         run = [*self.exploration.run(number), *([] if last is None else [last])]
         steps = [step for step in run if isinstance(step, Step)]
         begin = self.exploration.path(number)[0]
-        return trace_of(self.table, begin, steps) if concrete(self.table, steps) is not None else None
+        times = concrete(self.table, steps, None if self._is_usual(begin) else begin)
+        return None if times is None else trace_of(self.table, begin, steps)
+
+    def _is_usual(self, begin: System) -> bool:
+        return begin == self.exploration.states[0]
 
 
 def _has_delivery(system: System, cell: Cell) -> bool:

@@ -64,13 +64,21 @@ def _constant(value: bool) -> Expression:  # noqa: FBT001 - the value is the who
 
 
 def _itself(node: Expression) -> Replacements:
-    """The node as a whole by its worst constant; a constant has no worse one."""
+    """The node as a whole by its worst constant; a constant has no worse one.
+
+    A comparison with None stays: the types ask for it before what is optional may be read.
+    """
 
     def replacements(positive: bool) -> Iterator[tuple[Expression, Expression]]:  # noqa: FBT001
-        if node.op is not Op.LITERAL:
+        if node.op is not Op.LITERAL and not _is_narrowing(node):
             yield node, _constant(not positive)
 
     return replacements
+
+
+def _is_narrowing(node: Expression) -> bool:
+    tested = node.operands[0] if node.op is Op.NOT else node
+    return tested.op is Op.EQ and any(part.op is Op.LITERAL and part.value is None for part in tested.operands)
 
 
 def _leaf(node: Expression, *_: _Folded) -> _Folded:

@@ -34,7 +34,10 @@ class Ending:
         """One finding for each question, the author's first."""
         self._note_loose_parts()
         never, once = self._never(), self._once()
-        found = [question.finding(once if question.once else never) for question in self.docket.questions.values()]
+        found = [
+            question.finding(once if question.once else self._hidden(question.name) or never)
+            for question in self.docket.questions.values()
+        ]
         return tuple(sorted(found, key=lambda finding: finding.obligation))
 
     def notes(self) -> tuple[str, ...]:
@@ -48,6 +51,14 @@ class Ending:
         """What is said of something that was never violated."""
         gap = self.exploration.stopped or self._cut() or self._unfired() or self._unreached()
         return Unknown(gap) if gap else Exhausted(str(self.universe), len(self.exploration.states))
+
+    def _hidden(self, name: str) -> Verdict | None:
+        """A call that breaks one range is rejected there and then, and shows nothing of the others."""
+        return (
+            Unknown("masked: some calls were rejected for another violation first")
+            if name in self.docket.hidden
+            else None
+        )
 
     def _once(self) -> Verdict:
         """What is said of something that was owed and not seen."""
