@@ -68,9 +68,9 @@ def _meaning(e: Expression, env: Environment, table: TransitionTable, bound: dic
         case Op.ABS:
             return of(0) if of(0) >= 0 else 0 - of(0)
         case Op.MIN:
-            return sorted(of(i) for i in range(len(e.operands)))[0]
+            return min(of(i) for i in range(len(e.operands)))
         case Op.MAX:
-            return sorted(of(i) for i in range(len(e.operands)))[-1]
+            return max(of(i) for i in range(len(e.operands)))
         case Op.SET:
             return frozenset([of(i) for i in range(len(e.operands))])
         case Op.UNION:
