@@ -31,7 +31,12 @@ def test_a_message_waits_for_the_child_it_is_for() -> None:
         assert box is not None
         await running.runtime.quiet()
         seen = running.seen("Box", box)
-        assert (seen.state, seen.data["parcel"], seen.data["labels"], seen.data["fillings"]) == ("made", "p", "books", 1)
+        assert (seen.state, seen.data["parcel"], seen.data["labels"], seen.data["fillings"]) == (
+            "made",
+            "p",
+            "books",
+            1,
+        )
 
     run(test)
 
@@ -108,7 +113,9 @@ def test_money_comes_back_when_the_parcel_is_missing() -> None:
         assert running.state("Payment", order.data["payment"]) == "refunded"
         assert len(refund.asked) == 2
 
-    run(test, table_of(EXAMPLES["orders"]), charge=Receiver("charged"), dispatch=Receiver("out_of_stock"), refund=refund)
+    run(
+        test, table_of(EXAMPLES["orders"]), charge=Receiver("charged"), dispatch=Receiver("out_of_stock"), refund=refund
+    )
 
 
 def test_the_journal_says_who_sent_what_to_whom() -> None:
@@ -120,6 +127,11 @@ def test_the_journal_says_who_sent_what_to_whom() -> None:
         history = running.runtime.history("Box", "b")
         assert isinstance(history, tuple)
         body = json.loads(history[-1].body)
-        assert (body["rule"], body["cause"], body["action"], body["args"]) == ("deliver", "Parcel p", "fill", {"label": "books"})
+        assert (body["rule"], body["cause"], body["action"], body["args"]) == (
+            "deliver",
+            "Parcel p",
+            "fill",
+            {"label": "books"},
+        )
 
     run(test)

@@ -18,7 +18,9 @@ Open = Callable[[], Store]
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened: Store = MemoryStore("here") if request.param == "memory" else SqliteStore(tmp_path / "j.db", identity="here")
+    opened: Store = (
+        MemoryStore("here") if request.param == "memory" else SqliteStore(tmp_path / "j.db", identity="here")
+    )
     yield opened
     opened.close()
 

@@ -13,7 +13,6 @@ Fault = Callable[[int], str]
 """What happens at the write of that number, counted from 1: `""`, `before`, `after`, `full` or `dead`."""
 
 
-
 class FaultyStore:
     """Passes everything on to a real store, except what the fault says.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from temper.language import check, lower, parse
 from temper.machine import Certificate, Certified, TransitionTable, table_hash
@@ -37,7 +37,7 @@ def table_of(text: str) -> TransitionTable:
     if tree is not None:
         blueprint, more = check(tree)
         found += more
-    assert blueprint is not None, "\n".join(render(each, {source.path: source}) for each in found)
+    assert blueprint is not None, "\n".join(render(each, (source,)) for each in found)
     return lower(blueprint)
 
 
@@ -77,7 +77,7 @@ class Running:
         self.handlers: Mapping[str, Handler] = handlers or {}
         self.runtime: Runtime
 
-    async def __aenter__(self) -> Running:
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 
@@ -96,7 +96,9 @@ class Running:
         given = {"caller": "ann", "roles": EVERY_ROLE, **more}
         return await self.runtime.call(entity, id_, action, args or {}, **given)
 
-    async def done(self, entity: str, id_: str | None, action: str, args: Mapping[str, Any] | None = None, **more: Any) -> Done:
+    async def done(
+        self, entity: str, id_: str | None, action: str, args: Mapping[str, Any] | None = None, **more: Any
+    ) -> Done:
         answer = await self.call(entity, id_, action, args, **more)
         assert isinstance(answer, Done), answer
         return answer
@@ -130,5 +132,3 @@ async def turn(times: int = 10) -> None:
 
 def failing(message: str = "no answer") -> AttemptFailedError:
     return AttemptFailedError(message)
-
-
