@@ -110,7 +110,9 @@ RECORD = _object(
     table=TEXT,
 )
 OPTION = _object(action=TEXT, possible=FLAG, params=DATA, because={"type": ["object", "null"]}, note=TEXT)
-DELIVERY = _object(id=TEXT, kind=TEXT, owner=TEXT, to=TEXT, args=DATA, state=TEXT, attempts=NUMBER, error=MAYBE_TEXT)
+DELIVERY = _object(
+    key=TEXT, kind=TEXT, what=TEXT, owner=TEXT, receiver=TEXT, args=DATA, status=TEXT, attempts=NUMBER, note=TEXT
+)
 ARMED = _object(entity=TEXT, id=TEXT, timer=TEXT, due=MOMENT)
 VERDICT = _object(name=TEXT, verdict=TEXT, because=TEXT, states={"type": ["integer", "null"]}, trace=ANY)
 
@@ -155,6 +157,7 @@ CALL_PROBLEMS = (
     "guard-false",
     "no-case",
     "out-of-range",
+    "same-key-twice",
     "stale-version",
     "unknown-instance",
     "id-taken",

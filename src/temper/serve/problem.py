@@ -32,6 +32,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "guard-false": (422, "the guard `when` does not hold"),
     "no-case": (422, "none of the cases matches"),
     "out-of-range": (422, "a value would leave its declared range or size"),
+    "same-key-twice": (422, "two updates of one `set` write the same key of a map"),
     "not-certified": (422, "the new version is wrong, refuted or undecided"),
     "internal-error": (500, "this is our mistake"),
     "storage-full": (503, "the journal has no room"),

@@ -28,10 +28,12 @@ LOG = logging.getLogger("temper.serve")
 
 def application(service: Service) -> Starlette:
     """The application that serves `service`. It holds no state of its own."""
-    return Starlette(
+    app = Starlette(
         routes=[Route(each.path, _endpoint(each, service), methods=[each.method]) for each in OPERATIONS],
         exception_handlers={HTTPException: _on_http_exception, Exception: _on_mistake_of_ours},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def _endpoint(operation: Operation, service: Service) -> Callable[[Request], Awaitable[Response]]:
