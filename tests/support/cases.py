@@ -10,6 +10,9 @@ lower to a table. What follows `yaml` says what the block is:
 - `expression`: one expression a line, each the guard of an action of the frame's `Job`;
 - `with N=7`: (after the others) constants set for the run.
 
+An error that stands in none of the block's lines (in the frame, or in no file) is announced by a comment alone on
+its line. A block fenced as `cedar` before it is the folder's policy file, where `// error: [code]` announces.
+
 A block fenced as `text` after it holds the full rendering of its errors. `make bless`, which runs these tests with
 `TEMPER_BLESS=1`, writes it; it is never edited by hand, and the difference is read in review.
 """
@@ -29,8 +32,10 @@ from temper.report import Diagnostic, Source, render
 
 FRAME = Path(__file__).with_name("frame.yaml")
 _FENCE = re.compile(r"^(?P<ticks>```+)(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=ticks)[ ]*$\n?", re.DOTALL | re.MULTILINE)
-_ANNOUNCED = re.compile(r"#\s*error:((?:\s*\[[a-z0-9-]+\])+)")
+_ANNOUNCED = re.compile(r"(?:#|//)\s*error:((?:\s*\[[a-z0-9-]+\])+)")
 _EXPRESSION = "expression"
+_CEDAR = 10_000
+"""Lines of a policy file are counted from here, so that they are not mistaken for the blueprint's."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Case:
     line: int
     info: str
     body: str
+    policy: str
     golden: str | None
     golden_at: tuple[int, int]
     heading: str
@@ -54,13 +60,13 @@ class Case:
 class Checked:
     """What came of a case."""
 
-    source: Source
+    sources: tuple[Source, ...]
     table: TransitionTable | None
     found: tuple[Diagnostic, ...]
 
     @property
     def rendered(self) -> str:
-        return "\n\n".join(render(one, [self.source]) for one in self.found) + "\n"
+        return "\n\n".join(render(one, self.sources) for one in self.found) + "\n"
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -68,7 +74,7 @@ def read_cases(path: Path) -> list[Case]:
     text = path.read_text(encoding="utf-8")
     fences = list(_FENCE.finditer(text))
     cases: list[Case] = []
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+    for before, fence, following in zip([None, *fences[:-1]], fences, [*fences[1:], None], strict=True):
         if fence["info"].split()[:1] != ["yaml"]:
             continue
         golden = following if following is not None and following["info"].strip() == "text" else None
@@ -79,6 +85,7 @@ def read_cases(path: Path) -> list[Case]:
                 text.count("\n", 0, fence.start()) + 1,
                 fence["info"].strip().removeprefix("yaml").strip(),
                 fence["body"],
+                before["body"] if before is not None and before["info"].strip() == "cedar" else "",
                 golden["body"] if golden else None,
                 (golden.start("body"), golden.end("body")) if golden else (0, 0),
                 heading[-1] if heading else path.stem,
@@ -90,19 +97,24 @@ def read_cases(path: Path) -> list[Case]:
 def check_case(case: Case) -> Checked:
     """Parse, check and, if nothing is wrong, lower the case's blueprint."""
     source = Source("case.yaml", _whole(case)[0])
-    tree, found = parse(source)
+    policies = (Source("case.cedar", case.policy),) if case.policy else ()
+    tree, found = parse(source, policies)
     blueprint = None
     if tree is not None:
         blueprint, more = check(tree, _constants(case))
         found = (*found, *more)
-    return Checked(source, lower(blueprint) if blueprint is not None and not found else None, found)
+    return Checked((source, *policies), lower(blueprint) if blueprint is not None and not found else None, found)
 
 
 def announced(case: Case) -> Counter[tuple[int, str]]:
     """The errors that the comments announce, as (line of the block, code)."""
+    return _announced(case.body, 0) + _announced(case.policy, _CEDAR)
+
+
+def _announced(text: str, first: int) -> Counter[tuple[int, str]]:
     return Counter(
-        (number, code)
-        for number, line in enumerate(case.body.splitlines(), 1)
+        (0 if line.startswith("# error") else first + number, code)
+        for number, line in enumerate(text.splitlines(), 1)
         if (said := _ANNOUNCED.search(line))
         for code in re.findall(r"\[([a-z0-9-]+)\]", said[1])
     )
@@ -111,7 +123,13 @@ def announced(case: Case) -> Counter[tuple[int, str]]:
 def happened(case: Case, checked: Checked) -> Counter[tuple[int, str]]:
     """The errors that were found, as (line of the block, code); 0 is outside of the block."""
     places = _whole(case)[1]
-    return Counter((places.get(one.span.line, 0) if one.span else 0, one.code) for one in checked.found)
+    return Counter((_line(one, places), one.code) for one in checked.found)
+
+
+def _line(finding: Diagnostic, places: dict[int, int]) -> int:
+    if finding.span is None:
+        return 0
+    return _CEDAR + finding.span.line if finding.span.path.endswith(".cedar") else places.get(finding.span.line, 0)
 
 
 def bless(case: Case, rendered: str) -> None:

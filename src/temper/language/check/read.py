@@ -29,7 +29,7 @@ def read_stored(text: Text, expected: Type, place: Place, findings: Findings) ->
         return found
     if literal.value is not None and not contains(bare, literal.value):
         findings.add(
-            "out-of-range",
+            "literal-out-of-range",
             f"{literal.value} is not in {bare}, which {place.what} needs",
             literal.span,
             reason=f"outside {bare.lo} to {bare.hi}",
