@@ -38,7 +38,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A table that may be loaded: nothing refuted, nothing open that was not accepted. Made by `verify.certify` alone."""
+    """A table that may be loaded: nothing refuted, nothing open but what was accepted. `verify.certified` makes it."""
 
     table: TransitionTable
     certificate: Certificate

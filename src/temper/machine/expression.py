@@ -80,7 +80,8 @@ class Expression:
     """One node: its operator, its type, its operands, and what the operator needs besides.
 
     `name` names a field, parameter, variable or entity; `value` is a literal's; `moment` tells a `READ`
-    of a `step` property whether it sees the system before or after. The span is where it was written and is no part of what it is.
+    of a `step` property whether it sees the system before or after. The span is where it was written and is no
+    part of what it is.
     """
 
     op: Op

@@ -43,7 +43,7 @@ class Refuted:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nothing is claimed, and here is why. `because` begins with its kind: budget, construct, cut, not within U, …"""
+    """Nothing is claimed, and here is why. `because` begins with its kind: budget, construct, cut, not within U."""
 
     because: str
 
