@@ -94,7 +94,8 @@ def _rendered(built: Built) -> str:
 def _report(judged: Any) -> str:
     from temper.verify import certificate_text
 
-    reasons = [] if judged.certified else ["not certified:", *(f"  {reason}" for reason in judged.reasons)]
+    briefly = ", ".join(reason.partition(":")[0] for reason in judged.reasons)  # the lines above say why
+    reasons = [] if judged.certified else [f"{judged.table.blueprint} is not certified: {briefly}"]
     return "\n".join([certificate_text(judged.table, judged.certificate), *reasons])
 
 

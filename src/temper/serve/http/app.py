@@ -23,6 +23,8 @@ from temper.serve.tokens import Principal
 BODY_BYTES_MAX = 1_000_000
 APPLY_BYTES_MAX = 8_000_000
 """A new version comes with its policies."""
+PASSED_BY_BYTES_MAX = 64_000_000
+"""How much of a body that is too large is let go by before the connection is cut."""
 LOG = logging.getLogger("temper.serve")
 
 
@@ -96,16 +98,23 @@ def _query(items: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 async def _read(request: Request, bytes_max: int) -> bytes:
-    """The body, as long as it is no longer than it may be: the rest is not even looked at."""
+    """The body, as long as it is no longer than it may be.
+
+    The rest is let go by, up to a point: whoever is still sending would not see the answer of a closed connection.
+    """
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > bytes_max:
-            raise ProblemError(
-                "body-too-large", f"the body has more than {bytes_max:,} bytes", {"bytes_max": bytes_max}
-            )
-        chunks.append(chunk)
+        if size <= bytes_max:
+            chunks.append(chunk)
+        elif size > PASSED_BY_BYTES_MAX:
+            break
+        else:
+            chunks.clear()
+    if size > bytes_max:
+        detail = f"the body has more than {bytes_max:,} bytes"
+        raise ProblemError("body-too-large", detail, {"bytes_max": bytes_max})
     return b"".join(chunks)
 
 
