@@ -26,7 +26,7 @@ hunt: .venv/ready             ## try the laws with fresh seeds until one fails o
 bench: .venv/ready            ## time the hot paths
 	.venv/bin/python -m benchmarks
 up: .venv/ready               ## certify examples/deploy and serve it on loopback
-	.venv/bin/temper up examples/deploy $(UP)
+	@.venv/bin/temper up examples/deploy $(UP)
 help:                         ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 8
 

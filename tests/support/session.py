@@ -143,10 +143,12 @@ class Session:
         content = path.read_text(encoding="utf-8")
         for hunk in re.split(r"^@@.*\n", text[named.end() :], flags=re.MULTILINE):
             lines = [line for line in hunk.splitlines(keepends=True) if line.strip()]
+            if not lines:
+                continue
             old = "".join(line[1:] for line in lines if line[0] in " -")
             new = "".join(line[1:] for line in lines if line[0] in " +")
             assert content.count(old) == 1, f"{named[1]} holds this {content.count(old)} times, not once:\n{old}"
-            content = content.replace(old, new) if old else content
+            content = content.replace(old, new)
         path.write_text(content, encoding="utf-8")
 
     def _exchange(self, each: Exchange) -> str:
@@ -187,7 +189,7 @@ class Session:
         assert server.stdout is not None
         stream, output = server.stdout, b""
         deadline = time.monotonic() + SECONDS_MAX
-        while comparable(output.decode()) != comparable(each.output) and time.monotonic() < deadline:
+        while self._goes_on(output.decode(), each) and time.monotonic() < deadline:
             patience = QUIET_SECONDS if self._announced() else deadline - time.monotonic()
             if not select.select([stream], [], [], patience)[0]:
                 break
@@ -196,6 +198,10 @@ class Session:
                 break
             output += read
         return output.decode()
+
+    def _goes_on(self, output: str, each: Exchange) -> bool:
+        """Whether there is more to be said: the server is not there yet, or has not printed what is expected."""
+        return not self._announced() or comparable(output) != comparable(each.output)
 
     def _announced(self) -> bool:
         return any((self.folder / ".temper").glob("*/server.json"))

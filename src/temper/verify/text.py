@@ -111,11 +111,19 @@ def _listed(certificate: Certificate) -> list[Finding]:
 
 
 def _finding_line(finding: Finding, width: int, accepted: dict[str, str]) -> str:
-    line = f"{word(finding.verdict):<9}  {finding.name:<{width}}  {verdict_text(finding.verdict)}"
+    line = f"{word(finding.verdict):<9}  {finding.name:<{width}}  {_brief(finding.verdict)}"
     if finding.vacuous:
         line += f"; vacuous: it holds whatever `{finding.vacuous}` is"
     reason = accepted.get(finding.name)
     return line if reason is None or holds(finding) else f"{line} (accepted: {reason})"
+
+
+def _brief(verdict: Verdict) -> str:
+    """What a line of the list says: a counterexample stands below it, and its reason with it."""
+    if isinstance(verdict, Refuted) and verdict.trace is not None:
+        steps = len(verdict.trace.steps)
+        return f"by a run of {steps} step{'' if steps == 1 else 's'}, below"
+    return verdict_text(verdict)
 
 
 def _counted(certificate: Certificate) -> Iterator[str]:

@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if terminal.as_json or problem.code not in {"not-certified", "not-admitted"}:
             raise
         terminal.warn(str(problem.facts.get("report", "")).rstrip())
-        terminal.complain(problem.code, problem.detail, "the old version keeps serving")
+        short = problem.detail.partition(":")[0]  # the report has told the rest
+        terminal.complain(problem.code, short, "the old version keeps serving")
         return 1
     if terminal.as_json:
         terminal.answer(answer)

@@ -67,7 +67,7 @@ def show_judged(judged: Judged, terminal: Terminal) -> None:
         return
     terminal.say(terminal.style(f"{judged.table.blueprint} is not certified", "red"))
     for reason in judged.reasons:
-        terminal.say(f"  {reason}")
+        terminal.say(f"  {reason.partition(':')[0]}")  # the lines above say why
 
 
 def _not_built(built: Built, terminal: Terminal) -> int:
