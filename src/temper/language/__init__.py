@@ -1,10 +1,17 @@
 """The language: from a blueprint's source to its tree, its meaning, and its transition table."""
 
-from temper.language.blueprint import Blueprint
-from temper.language.check import check
-from temper.language.format import format_source
-from temper.language.lower import lower
-from temper.language.parse import parse
-from temper.language.schema import json_schema
+from typing import TYPE_CHECKING
+
+from temper.door import opened
+
+if TYPE_CHECKING:
+    from temper.language.blueprint import Blueprint
+    from temper.language.check import check
+    from temper.language.format import format_source
+    from temper.language.lower import lower
+    from temper.language.parse import parse
+    from temper.language.schema import json_schema
 
 __all__ = ["Blueprint", "check", "format_source", "json_schema", "lower", "parse"]
+
+__getattr__ = opened(__name__, __file__)

@@ -3,122 +3,127 @@
 Everything above produces a `TransitionTable`, everything below consumes it.
 """
 
-from temper.machine.cell import (
-    REJECTIONS,
-    Address,
-    Answer,
-    Applied,
-    Args,
-    Call,
-    Cause,
-    Cell,
-    Delivery,
-    Effecting,
-    Facts,
-    Message,
-    Refusal,
-    Rejected,
-    Site,
-    Spawning,
-)
-from temper.machine.certificate import Certificate, Certified, SearchSummary
-from temper.machine.codec import (
-    args_from_json,
-    args_to_json,
-    cell_from_json,
-    cell_to_json,
-    delivery_from_json,
-    delivery_to_json,
-    table_from_json,
-    table_hash,
-    table_to_json,
-)
-from temper.machine.concrete import concrete
-from temper.machine.diff import Difference, DifferenceKind, diff
-from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
-from temper.machine.holds import Binding, Holder, StepHolder, holder, step_holder
-from temper.machine.policy import Decision, PolicyProblem, cedar_schema, policy_problems
-from temper.machine.property import Property, PropertyKind
-from temper.machine.python import Environment, View, evaluator
-from temper.machine.relation import Relation, next_steps, relation, start
-from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
-from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
-from temper.machine.system import ARMED, Late, System, canonical
-from temper.machine.table import (
-    AGAIN,
-    IGNORE,
-    NEW,
-    UNKNOWN,
-    Action,
-    Case,
-    DeliveryKind,
-    Effect,
-    Entity,
-    Field,
-    Gate,
-    Migration,
-    Outcome,
-    Parameter,
-    Performs,
-    Request,
-    Retry,
-    Scope,
-    Send,
-    Spawn,
-    Target,
-    Template,
-    Timer,
-    TransitionTable,
-    Update,
-    templates,
-)
-from temper.machine.target import Again, Ignored, Stepped, Taken, Unhandled, apply_target
-from temper.machine.text import text
-from temper.machine.trace import Change, Label, Trace, TraceStep
-from temper.machine.universe import Universe, expressions, universe, world_matters
-from temper.machine.value import (
-    BOOL,
-    DURATION,
-    INT,
-    INT_MAX,
-    INT_MIN,
-    JSON,
-    PRINCIPAL,
-    SET_MAX,
-    STR,
-    TIME,
-    UNITS,
-    BoolType,
-    DurationType,
-    EnumType,
-    FrozenMap,
-    IntType,
-    JsonType,
-    MapType,
-    NotAValueError,
-    OptionType,
-    PrincipalType,
-    RefType,
-    SetType,
-    StrType,
-    TimeType,
-    Type,
-    Value,
-    canonical_json,
-    contains,
-    finite_values,
-    from_json,
-    has_initial,
-    initial,
-    key_text,
-    parse_duration,
-    show,
-    show_duration,
-    to_json,
-)
-from temper.machine.verdict import Exhausted, Finding, Proved, Refuted, Survived, Unknown, Verdict, word
-from temper.machine.wellformed import assert_wellformed
-from temper.machine.zone import Zone
+from typing import TYPE_CHECKING
+
+from temper.door import opened
+
+if TYPE_CHECKING:
+    from temper.machine.cell import (
+        REJECTIONS,
+        Address,
+        Answer,
+        Applied,
+        Args,
+        Call,
+        Cause,
+        Cell,
+        Delivery,
+        Effecting,
+        Facts,
+        Message,
+        Refusal,
+        Rejected,
+        Site,
+        Spawning,
+    )
+    from temper.machine.certificate import Certificate, Certified, SearchSummary
+    from temper.machine.codec import (
+        args_from_json,
+        args_to_json,
+        cell_from_json,
+        cell_to_json,
+        delivery_from_json,
+        delivery_to_json,
+        table_from_json,
+        table_hash,
+        table_to_json,
+    )
+    from temper.machine.concrete import concrete
+    from temper.machine.diff import Difference, DifferenceKind, diff
+    from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
+    from temper.machine.holds import Binding, Holder, StepHolder, holder, step_holder
+    from temper.machine.policy import Decision, PolicyProblem, cedar_schema, policy_problems
+    from temper.machine.property import Property, PropertyKind
+    from temper.machine.python import Environment, View, evaluator
+    from temper.machine.relation import Relation, next_steps, relation, start
+    from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
+    from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
+    from temper.machine.system import ARMED, Late, System, canonical
+    from temper.machine.table import (
+        AGAIN,
+        IGNORE,
+        NEW,
+        UNKNOWN,
+        Action,
+        Case,
+        DeliveryKind,
+        Effect,
+        Entity,
+        Field,
+        Gate,
+        Migration,
+        Outcome,
+        Parameter,
+        Performs,
+        Request,
+        Retry,
+        Scope,
+        Send,
+        Spawn,
+        Target,
+        Template,
+        Timer,
+        TransitionTable,
+        Update,
+        templates,
+    )
+    from temper.machine.target import Again, Ignored, Stepped, Taken, Unhandled, apply_target
+    from temper.machine.text import text
+    from temper.machine.trace import Change, Label, Trace, TraceStep
+    from temper.machine.universe import Universe, expressions, universe, world_matters
+    from temper.machine.value import (
+        BOOL,
+        DURATION,
+        INT,
+        INT_MAX,
+        INT_MIN,
+        JSON,
+        PRINCIPAL,
+        SET_MAX,
+        STR,
+        TIME,
+        UNITS,
+        BoolType,
+        DurationType,
+        EnumType,
+        FrozenMap,
+        IntType,
+        JsonType,
+        MapType,
+        NotAValueError,
+        OptionType,
+        PrincipalType,
+        RefType,
+        SetType,
+        StrType,
+        TimeType,
+        Type,
+        Value,
+        canonical_json,
+        contains,
+        finite_values,
+        from_json,
+        has_initial,
+        initial,
+        key_text,
+        parse_duration,
+        show,
+        show_duration,
+        to_json,
+    )
+    from temper.machine.verdict import Exhausted, Finding, Proved, Refuted, Survived, Unknown, Verdict, word
+    from temper.machine.wellformed import assert_wellformed
+    from temper.machine.zone import Zone
 
 __all__ = [
     "AGAIN",
@@ -289,3 +294,5 @@ __all__ = [
     "word",
     "world_matters",
 ]
+
+__getattr__ = opened(__name__, __file__)
