@@ -156,6 +156,7 @@ def hidden_by(table: TransitionTable, violation: Violation) -> Iterator[str]:
     entity_name, _, action = violation.where.partition(".")
     if violation.kind != "unhandled":
         entity = table.entity(entity_name)
+        yield f"distinct_keys:{violation.where}"
         yield from ranges(table, entity, entity.action(action))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from temper.machine import (
     NEW,
+    UNHANDLED,
     Address,
     Cell,
     Cut,
@@ -32,7 +33,7 @@ from temper.machine import (
     concrete,
 )
 from temper.verify.explicit.author import StateCheck, StepCheck, state_check, step_check, violation_text
-from temper.verify.explicit.explore import Exploration
+from temper.verify.explicit.exploration import Exploration
 from temper.verify.explicit.question import Question
 from temper.verify.explicit.tracing import trace_of
 from temper.verify.model import Transition
@@ -71,7 +72,6 @@ class Docket:
         self.moving: dict[tuple[str, str], Question] = {}
         self.unfired: dict[Row, tuple[Question, ...]] = {}
         self.awaited: set[tuple[str, str]] = set()
-        self.undecided = 0
         for property_ in table.properties:
             self._open_property(property_)
         for entity in table.entities:
@@ -81,10 +81,7 @@ class Docket:
     # What is asked.
 
     def _ask(self, name: str, *, once: bool, obligation: bool = True) -> Question:
-        if name not in self.questions:
-            self.questions[name] = Question(name, once, obligation)
-            self.undecided += 1
-        return self.questions[name]
+        return self.questions.setdefault(name, Question(name, once, obligation))
 
     def _open_property(self, property_: Property) -> None:
         once = property_.kind is PropertyKind.POSSIBLE
@@ -99,7 +96,6 @@ class Docket:
                 self.steps.setdefault(entity, []).append(step_check(self.table, property_, question))
             case PropertyKind.EVENTUALLY:
                 question.verdict = Unknown(LIVENESS)
-                self.undecided -= 1
 
     def _open_obligations(self, entity: Entity) -> None:
         for name in never_violated(self.table, entity):
@@ -121,7 +117,6 @@ class Docket:
         leaving = [action.name for action in entity.actions if state in action.sources]
         assert not leaving, f"a final state has no exits, but {', '.join(leaving)} starts in {entity.name}.{state}"
         self._ask(f"final:{entity.name}.{state}", once=False).verdict = Proved("no action starts there")
-        self.undecided -= 1
 
     # What is seen.
 
@@ -176,10 +171,8 @@ class Docket:
     def _violated(self, number: int, step: Step, violation: Violation) -> None:
         question = self._ask(violated(self.table, violation, step.timing.consumed), once=False)
         label = step.label
-        said = (
-            f"nothing answers {label.cause}: {violation.message}" if label.action == "unhandled" else violation.message
-        )
-        self._answer(question, number, step, _refuted(said))
+        opening = f"nothing answers {label.cause}: " if violation.kind == UNHANDLED else ""
+        self._answer(question, number, step, _refuted(f"{opening}{violation.message}"))
         self.hidden.update(hidden_by(self.table, violation))
 
     def _fired(self, number: int, system: System, step: Step) -> None:
@@ -209,9 +202,6 @@ class Docket:
             fired = cut.label.cause if cut.label.rule == "fire" else ""
             self._violated(number, Step(cut.label, system, cut.violations, Timing(fired=fired)), violation)
 
-    def is_done(self) -> bool:
-        return self.undecided == 0
-
     # What is answered.
 
     def _answer(
@@ -222,7 +212,6 @@ class Docket:
             return
         trace = self._concrete_run(number, step)
         question.answer(None if trace is None else verdict(trace))
-        self.undecided -= question.is_closed
 
     def _concrete_run(self, number: int, last: Step | None) -> Trace | None:
         run = [*self.exploration.run(number), *([] if last is None else [last])]

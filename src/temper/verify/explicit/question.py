@@ -29,10 +29,6 @@ class Question:
     def is_open(self) -> bool:
         return self.verdict is None and self.spurious < TRIES_MAX
 
-    @property
-    def is_closed(self) -> bool:
-        return not self.is_open
-
     def answer(self, verdict: Verdict | None) -> None:
         """Take the verdict of a run; None if the run was not concrete."""
         self.verdict = verdict

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from temper.machine import Finding, SearchSummary, System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit.docket import Docket
-from temper.verify.explicit.explore import Exploration, Progress, explore
+from temper.verify.explicit.exploration import Exploration, Progress, explore
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from temper.machine import Exhausted, Finding, System, TransitionTable, Universe, Unknown, Verdict
 from temper.verify.explicit.author import StateCheck, StepCheck
 from temper.verify.explicit.docket import Docket
-from temper.verify.explicit.explore import Exploration
+from temper.verify.explicit.exploration import Exploration
 from temper.verify.obligations import Row, fires, happens
 
 NAMED_MAX = 3

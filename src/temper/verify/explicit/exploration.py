@@ -39,10 +39,6 @@ class Watch(Protocol[State_contra]):
         """A step out of state `number` was cut at a bound."""
         ...
 
-    def is_done(self) -> bool:
-        """Whether there is nothing left to find out."""
-        ...
-
 
 @dataclass(slots=True)
 class Exploration(Generic[State]):
@@ -84,7 +80,7 @@ def explore(
     budget: Budget,
     progress: Progress | None = None,
 ) -> None:
-    """Explore from the roots until nothing is new, the watch is done or the budget is spent.
+    """Explore from the roots until nothing is new or the budget is spent.
 
     Called again with other roots it goes on: what was seen is not seen again, and the budget is for all together.
     """
@@ -113,9 +109,6 @@ def _expansions(
             parents.append(-1)
             see_state(len(states) - 1, root)
     while exploration.expanded < len(states):
-        if watch.is_done():
-            exploration.stopped = "all decided"
-            return
         yield
         number = exploration.expanded
         state = states[number]
