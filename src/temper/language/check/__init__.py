@@ -22,7 +22,7 @@ from temper.language.check.vocabulary import declare_words
 from temper.language.syntax import Tree
 from temper.report import Diagnostic
 
-__all__ = ["check"]
+__all__ = ["check", "words_of"]
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -41,12 +41,19 @@ def check(tree: Tree, constants: Mapping[str, str] = _NOTHING) -> tuple[Blueprin
     """
     findings = Findings()
     check_name(tree.name, "blueprints", Letters.SMALL, findings)
-    words = declare_words(tree, constants, findings)
-    declare_signatures(tree, words, findings)
+    words = words_of(tree, constants, findings)
     blueprint = _bodies(tree, words, findings)
     if not findings.errors and tree.policies:
         check_policies(blueprint, tree.policies, findings)
     return (None if findings.errors else blueprint), findings.sorted()
+
+
+def words_of(tree: Tree, constants: Mapping[str, str] = _NOTHING, findings: Findings | None = None) -> Declared:
+    """Everything that the tree declares by name, on which expressions and bodies are read."""
+    noted = Findings() if findings is None else findings
+    words = declare_words(tree, constants, noted)
+    declare_signatures(tree, words, noted)
+    return words
 
 
 def _bodies(tree: Tree, words: Declared, findings: Findings) -> Blueprint:
