@@ -59,7 +59,7 @@ class Op(StrEnum):
     DIFFERENCE = "difference"
     LEN = "len"
     GET = "get"  # map, key
-    VALUES = "values"  # every value of a finite type; the type is set[T]
+    VALUES = "values"  # every value of a finite type; the type is set[T] | name is what the type is called, if anything
     INSTANCES = "instances"  # every instance that exists | name is the entity
     ALL = "all"  # domain, condition, body | name
     ANY = "any"  # domain, condition, body | name

@@ -100,6 +100,8 @@ def _read(node: Expression, of: Piece) -> Piece:
 
 
 def _values(node: Expression) -> str:
+    if node.name:
+        return node.name
     return str(node.type.of) if isinstance(node.type, SetType) else str(node.type)
 
 

@@ -30,7 +30,7 @@ from temper.machine.table import (
 )
 from temper.machine.value import MapType, contains
 
-DEPTH_MAX = 90
+DEPTH_MAX = 120
 """How deep an expression may nest: Python's own parser gives up at some hundred parentheses."""
 
 Problems = Iterator[str]
