@@ -205,14 +205,18 @@ class _Writer:
     # Updates.
 
     def write_updates(self, updates: tuple[Update, ...]) -> list[str]:
-        """Simultaneous: every value is computed before any is assigned. Gives the checks, to be written later."""
+        """Simultaneous: every value is computed before any is assigned. Gives the range checks, to be written later.
+
+        That two keys are equal is found at once: there is no data after for a case to look at.
+        """
         checks: list[str] = []
         values = []
         for update in updates:
             value, key = self.fresh(update.value), None if update.key is None else self.fresh(update.key)
             checks += self.update_checks(update, value, key)
             values.append((update, value, key))
-        checks = self.key_checks(values) + checks
+        for check in self.key_checks(values):
+            self.write(check)
         for update, value, key in values:
             name = self.names.fields[update.name]
             if key is None:
