@@ -8,12 +8,12 @@ from temper.verify.certificate_json import (
     trace_from_json,
     trace_to_json,
 )
-from temper.verify.diagnose import diagnose
+from temper.verify.diagnose import certificate_text, diagnose
 from temper.verify.explicit import Report, search
 from temper.verify.model import Model, TableModel, Transition
 from temper.verify.replay import Diverged, Replayed, replay
 from temper.verify.report import report_json
-from temper.verify.text import certificate_text, trace_text
+from temper.verify.text import trace_text
 
 __all__ = [
     "ENGINES",

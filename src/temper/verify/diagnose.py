@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from temper.machine import (
     Action,
@@ -16,8 +16,8 @@ from temper.machine import (
     TransitionTable,
     Unknown,
 )
-from temper.report import Diagnostic, Help, Label, Span
-from temper.verify.text import step_text, trace_text
+from temper.report import Diagnostic, Help, Label, Source, Span, render
+from temper.verify.text import certificate_lines, step_text, trace_text
 
 CODES = {
     "range": "range-refuted",
@@ -28,6 +28,19 @@ CODES = {
 """The code of a refuted obligation, by the kind its name begins with."""
 
 NOT_SEEN = "not within U: no run"
+
+
+def certificate_text(
+    table: TransitionTable, certificate: Certificate, sources: Iterable[Source] = (), *, color: bool = False
+) -> str:
+    """The certificate for people: a line for each property, then in full whatever keeps the table from being loaded.
+
+    With the `sources` of the blueprint each of these is shown where it is written.
+    """
+    lines = certificate_lines(certificate)
+    for diagnostic in diagnose(table, certificate):
+        lines += ["", render(diagnostic, sources, color)]
+    return "\n".join(lines)
 
 
 def diagnose(table: TransitionTable, certificate: Certificate) -> tuple[Diagnostic, ...]:

@@ -63,6 +63,25 @@ def with_values(
     return fold(expression, algebra)
 
 
+def as_written(expression: Expression) -> Expression:
+    """The expression without what only the types added: a guard against None where an optional may be a member.
+
+    Such a guard has the place of the whole that it was added to; one that the author wrote has its own.
+    """
+    return fold(expression, _AS_WRITTEN)
+
+
+def _without_guards(node: Expression, *operands: Expression) -> Expression:
+    kept = tuple(part for part in operands if node.span is None or part.span != node.span or not is_narrowing(part))
+    return kept[0] if len(kept) == 1 else replace(node, operands=kept)
+
+
+def is_narrowing(node: Expression) -> bool:
+    """Whether the node tells what is None from what is not."""
+    tested = node.operands[0] if node.op is Op.NOT else node
+    return tested.op is Op.EQ and any(part.op is Op.LITERAL and part.value is None for part in tested.operands)
+
+
 def _value(table: TransitionTable, cell: Cell, name: str) -> Value:
     if name == "state":
         return cell.control
@@ -85,3 +104,6 @@ def _unwrapped(node: Expression, of: Expression) -> Expression:
         return replace(node, operands=(of,))
     inner = of.type.of if node.op is Op.THE and isinstance(of.type, OptionType) else node.type
     return replace(of, type=inner)
+
+
+_AS_WRITTEN: Algebra[Expression] = total({**dict.fromkeys(Op, _rebuilt), Op.AND: _without_guards})

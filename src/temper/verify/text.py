@@ -28,25 +28,13 @@ from temper.machine import (
 )
 
 
-def certificate_text(table: TransitionTable, certificate: Certificate) -> str:
-    """The findings as lines: each property with its scope, of the obligations only those that do not hold."""
+def certificate_lines(certificate: Certificate) -> list[str]:
+    """The findings, one line each: every property, and of the obligations only those that do not hold."""
     width = max((len(finding.name) for finding in _listed(certificate)), default=0)
     lines = [_finding_line(finding, width, dict(certificate.accepted)) for finding in _listed(certificate)]
     lines += _counted(certificate)
     lines += [f"note: {note}" for note in certificate.notes]
-    lines += _search_lines(certificate)
-    for finding in certificate.findings:
-        if isinstance(finding.verdict, Refuted):
-            lines += ["", refutation_text(table, finding)]
-    return "\n".join(lines)
-
-
-def refutation_text(table: TransitionTable, finding: Finding) -> str:
-    """A refuted finding with its shortest run as a table of steps."""
-    verdict = finding.verdict
-    assert isinstance(verdict, Refuted), "only a refutation has a counterexample"
-    head = f"{finding.name} is refuted: {verdict.because}"
-    return head if verdict.trace is None else f"{head}\n{trace_text(table, verdict.trace)}"
+    return [*lines, *_search_lines(certificate)]
 
 
 def trace_text(table: TransitionTable, trace: Trace) -> str:

@@ -21,7 +21,7 @@ from temper.machine import (
 )
 from temper.verify.explicit.question import Question
 from temper.verify.explicit.vacuity import variants
-from temper.verify.substitution import with_values
+from temper.verify.substitution import as_written, with_values
 
 View = Mapping[Address, Cell]
 
@@ -61,13 +61,13 @@ class StepCheck:
 
 def state_check(table: TransitionTable, property_: Property, question: Question) -> StateCheck:
     """The check of an `always` or `possible` property."""
-    loose = [(text(v.part), holder(table, v.property)) for v in variants(property_)]
+    loose = [(text(as_written(v.part)), holder(table, v.property)) for v in variants(property_)]
     return StateCheck(property_, question, holder(table, property_), loose)
 
 
 def step_check(table: TransitionTable, property_: Property, question: Question) -> StepCheck:
     """The check of a `step` property."""
-    loose = [(text(v.part), step_holder(table, v.property)) for v in variants(property_)]
+    loose = [(text(as_written(v.part)), step_holder(table, v.property)) for v in variants(property_)]
     return StepCheck(property_, question, step_holder(table, property_), loose)
 
 
@@ -81,10 +81,9 @@ def violation_text(
     args: Mapping[str, Value] | None = None,
 ) -> str:
     """What was violated, with the values in place: `x <= 2` is false: `3 <= 2`, where c is Counter c1."""
-    filled = with_values(
-        table, property_.body, view=view, before=before or {}, variables=dict(binding), args=args or {}
-    )
-    shown, values = text(property_.body), text(filled)
+    written = as_written(property_.body)
+    filled = with_values(table, written, view=view, before=before or {}, variables=dict(binding), args=args or {})
+    shown, values = text(written), text(filled)
     said = f"`{shown}` is false" if shown == values else f"`{shown}` is false: `{values}`"
     entities = dict(property_.variables)
     whose = ", ".join(f"{name} is {entities[name]} {ident}" for name, ident in binding if entities[name] != ident)

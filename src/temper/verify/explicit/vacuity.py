@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from temper.machine import BOOL, Algebra, Expression, Op, Property, PropertyKind, fold, total
+from temper.verify.substitution import is_narrowing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +71,10 @@ def _itself(node: Expression) -> Replacements:
     """
 
     def replacements(positive: bool) -> Iterator[tuple[Expression, Expression]]:  # noqa: FBT001
-        if node.op is not Op.LITERAL and not _is_narrowing(node):
+        if node.op is not Op.LITERAL and not is_narrowing(node):
             yield node, _constant(not positive)
 
     return replacements
-
-
-def _is_narrowing(node: Expression) -> bool:
-    tested = node.operands[0] if node.op is Op.NOT else node
-    return tested.op is Op.EQ and any(part.op is Op.LITERAL and part.value is None for part in tested.operands)
 
 
 def _leaf(node: Expression, *_: _Folded) -> _Folded:
