@@ -33,7 +33,7 @@ QUIET_SECONDS = 1.0
 PLACEHOLDERS = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
-    (re.compile(r"\btemper_[\w-]{43}"), "<token>"),
+    (re.compile(r"\btemper_([\w-]{43}|\.\.\.)"), "<token>"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "<hash>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,16}\b"), "<hash>"),
     (re.compile(r"\b\d+\.\d+ ?s\b"), "<seconds>"),
@@ -221,5 +221,8 @@ class Session:
 
 
 def _tidy(output: str) -> str:
+    """Output as a page shows it: the usual port, and no token that looks like somebody's."""
+    output = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8420", output)
+    output = re.sub(r"\btemper_[\w-]{43}", "temper_...", output)
     lines = [line.rstrip() for line in output.rstrip().splitlines()]
     return "\n".join(lines) + "\n" if lines else ""

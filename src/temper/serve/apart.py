@@ -76,7 +76,9 @@ def judge(request: Request) -> Judgement:
     if built.table is None:
         return Judgement(None, None, None, ("the blueprint has errors",), findings, _rendered(built))
     judged = certify(built.table, seconds_max=request.seconds_max, live=request.live)
-    return Judgement(judged.table, judged.certificate, judged.certified, judged.reasons, findings, _report(judged))
+    return Judgement(
+        judged.table, judged.certificate, judged.certified, judged.reasons, findings, _report(built, judged)
+    )
 
 
 def _findings(built: Built) -> list[Any]:
@@ -91,12 +93,12 @@ def _rendered(built: Built) -> str:
     return "\n\n".join(render(finding, built.sources) for finding in built.diagnostics)
 
 
-def _report(judged: Any) -> str:
+def _report(built: Built, judged: Any) -> str:
     from temper.verify import certificate_text
 
-    briefly = ", ".join(reason.partition(":")[0] for reason in judged.reasons)  # the lines above say why
+    briefly = ", ".join(reason.partition(": ")[0] for reason in judged.reasons)  # the lines above say why
     reasons = [] if judged.certified else [f"{judged.table.blueprint} is not certified: {briefly}"]
-    return "\n".join([certificate_text(judged.table, judged.certificate), *reasons])
+    return "\n".join([certificate_text(judged.table, judged.certificate, built.sources), *reasons])
 
 
 def answer_parent() -> None:

@@ -53,21 +53,21 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         terminal.answer(judged_json(judged))
     else:
         report_findings(built, terminal)
-        show_judged(judged, terminal)
+        show_judged(judged, built, terminal)
     return 0 if judged.certified is not None else 1
 
 
-def show_judged(judged: Judged, terminal: Terminal) -> None:
+def show_judged(judged: Judged, built: Built, terminal: Terminal) -> None:
     """Verdicts, then whether the table may be loaded and why not."""
     from temper.verify import certificate_text
 
-    terminal.say(certificate_text(judged.table, judged.certificate))
+    terminal.say(certificate_text(judged.table, judged.certificate, built.sources, color=terminal.color))
     if judged.certified is not None:
         terminal.say(terminal.style(f"{judged.table.blueprint} is certified", "green"))
         return
     terminal.say(terminal.style(f"{judged.table.blueprint} is not certified", "red"))
     for reason in judged.reasons:
-        terminal.say(f"  {reason.partition(':')[0]}")  # the lines above say why
+        terminal.say(f"  {reason.partition(': ')[0]}")  # the lines above say why
 
 
 def _not_built(built: Built, terminal: Terminal) -> int:
