@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     report_findings(built, terminal)
     judged = _certify(built.table, arguments, terminal)
     if not terminal.as_json:
-        show_judged(judged, terminal)
+        show_judged(judged, built, terminal)
     if judged.certified is None:
         if terminal.as_json:
             terminal.answer(judged_json(judged))
