@@ -15,47 +15,53 @@ def read_set(reading: Reading, node: ast.expr, hint: Type | None) -> Expression 
     """`{a, b}`."""
     assert isinstance(node, ast.Set)
     wanted = hint.of if isinstance(hint, OptionType) else hint
-    of = wanted.of if isinstance(wanted, SetType) else _first_type(reading, node)
+    of = wanted.of if isinstance(wanted, SetType) else None
+    found = {
+        member: reading.infer(member, of) for member in node.elts if of is not None or not is_open(reading, member)
+    }
+    if None in found.values():
+        return None
+    if of is None:
+        of = _common_type(reading, node, found)
     if of is None:
         return None
-    members = [_member(reading, member, of) for member in node.elts]
+    members = [_member(reading, member, found.get(member), of) for member in node.elts]
     whole = [member for member in members if member is not None]
     if len(whole) < len(members):
         return None
     return Expression(Op.SET, SetType(of), tuple(whole), span=reading.span(node))
 
 
-def _first_type(reading: Reading, node: ast.Set) -> Type | None:
+def _common_type(reading: Reading, node: ast.Set, found: dict[ast.expr, Expression | None]) -> Type | None:
     """The type of the members, where the place says nothing: what those make together that have one."""
-    found: Type | None = None
-    for member in node.elts:
-        if is_open(reading, member):
-            continue
-        one = reading.infer(member)
-        if one is None:
-            return None
-        joined = one.type if found is None else join(found, one.type)
+    of: Type | None = None
+    for member, one in found.items():
+        assert one is not None
+        bare = one.type.of if isinstance(one.type, OptionType) else one.type
+        joined = bare if of is None else join(of, bare)
         if joined is None:
             reading.add(
                 "type-mismatch",
-                f"a set holds one type, but here are {article(found)} and {article(one.type)}",
+                f"a set holds one type, but here are {article(of)} and {article(one.type)}",
                 member,
                 reason=f"this is {article(one.type)}",
                 labels=reading.label(one),
             )
             return None
-        found = joined
-    if found is None:
+        of = joined
+    if of is None:
         reading.add("type-unclear", "nothing here says of which type these members are", node, reason="a set of what?")
-    return found
+    return of
 
 
-def _member(reading: Reading, node: ast.expr, of: Type) -> Expression | None:
-    found = reading.read(node, of)
-    if found is not None and is_opaque(found.type):
+def _member(reading: Reading, node: ast.expr, read: Expression | None, of: Type) -> Expression | None:
+    found = reading.infer(node, of) if read is None else read
+    if found is None:
+        return None
+    if is_opaque(found.type):
         refuse_opaque(reading, found, node)
         return None
-    return found
+    return reading.fit(found, of, node)
 
 
 def read_subscript(reading: Reading, node: ast.expr, hint: Type | None) -> Expression | None:  # noqa: ARG001 - a rule

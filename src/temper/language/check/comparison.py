@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 
 from temper.language.check.findings import article, instead
 from temper.language.check.logic import joined, negated
 from temper.language.check.openness import is_open
 from temper.language.check.reading import Reading, fits, is_opaque, is_ordered, join
-from temper.machine import BOOL, EnumType, Expression, Op, OptionType, SetType, Type
+from temper.machine import BOOL, EnumType, Expression, Op, OptionType, SetType, Type, parts
 
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -54,11 +55,32 @@ def _chain(reading: Reading, node: ast.Compare) -> Expression | None:
             reason="a chain with `==`, `!=` or `in` in it",
         )
         return None
-    sides = [node.left, *node.comparators]
-    pairs = zip(sides[:-1], node.ops, sides[1:], strict=True)
-    parts = [_ordered(reading, node, left, op, right) for left, op, right in pairs]
-    whole = [part for part in parts if part is not None]
-    return joined(Op.AND, whole, node, reading) if len(whole) == len(parts) else None
+    sides: list[Expression] = []
+    for side in (node.left, *node.comparators):
+        found = _orderable(reading, side, sides[0].type if sides else None)
+        if found is None or (sides and not _same_order(reading, node, sides[0], found)):
+            return None
+        sides.append(found)
+    if not all(may_be_copied(reading, side, at) for side, at in zip(sides[1:-1], node.comparators, strict=False)):
+        return None
+    pairs = zip(node.ops, pairwise(sides), strict=True)
+    return joined(Op.AND, [_order(reading, node, op, one, other) for op, (one, other) in pairs], node, reading)
+
+
+COPIED_MAX = 200
+
+
+def may_be_copied(reading: Reading, found: Expression, node: ast.expr) -> bool:
+    """Whether an operand is small enough to stand twice in what is made of it: copies of copies grow without end."""
+    if sum(1 for _ in parts(found)) <= COPIED_MAX:
+        return True
+    reading.add(
+        "expression-too-large",
+        "this operand is read twice here, and it is too large for that",
+        node,
+        reason=f"more than {COPIED_MAX} parts",
+    )
+    return False
 
 
 def _equal(reading: Reading, node: ast.Compare, left: ast.expr, right: ast.expr) -> Expression | None:
@@ -143,23 +165,33 @@ def _both_open(reading: Reading, node: ast.expr, left: ast.expr, right: ast.expr
 
 
 def _ordered(reading: Reading, node: ast.Compare, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Expression | None:
+    # A side that says nothing of its type is read after the other one, which tells it what is expected.
     first, second = (right, left) if is_open(reading, left) else (left, right)
     one = _orderable(reading, first, None)
     other = None if one is None else _orderable(reading, second, one.type)
-    if one is None or other is None:
+    if one is None or other is None or not _same_order(reading, node, one, other):
         return None
-    if not fits(one.type, other.type):
-        reading.add(
-            "type-mismatch",
-            f"{article(one.type)} and {article(other.type)} have no common order",
-            node,
-            reason="a number and a duration",
-            notes=("write the unit: `30s`, `10m`",),
-        )
-        return None
-    swapped = isinstance(op, ast.Gt | ast.GtE) != (first is right)
+    return _order(reading, node, op, *((one, other) if first is left else (other, one)))
+
+
+def _same_order(reading: Reading, node: ast.Compare, one: Expression, other: Expression) -> bool:
+    if fits(one.type, other.type):
+        return True
+    reading.add(
+        "type-mismatch",
+        f"{article(one.type)} and {article(other.type)} have no common order",
+        node,
+        reason="a number and a duration",
+        notes=("write the unit: `30s`, `10m`",),
+    )
+    return False
+
+
+def _order(reading: Reading, node: ast.Compare, op: ast.cmpop, one: Expression, other: Expression) -> Expression:
+    """There is no `>`: its sides are swapped."""
     kind = Op.LT if isinstance(op, ast.Lt | ast.Gt) else Op.LE
-    return Expression(kind, BOOL, (other, one) if swapped else (one, other), span=reading.span(node))
+    pair = (one, other) if isinstance(op, ast.Lt | ast.LtE) else (other, one)
+    return Expression(kind, BOOL, pair, span=reading.span(node))
 
 
 def _orderable(reading: Reading, node: ast.expr, hint: Type | None) -> Expression | None:
@@ -256,6 +288,8 @@ def contained(
         and found not in reading.facts
         and fits(found.type.of, of)
     ):
+        if not may_be_copied(reading, found, at):
+            return None
         none = Expression(Op.LITERAL, found.type, value=None, span=found.span)
         there = Expression(Op.NOT, BOOL, (Expression(Op.EQ, BOOL, (found, none), span=span),), span=span)
         the = Expression(Op.THE, found.type.of, (found,), span=found.span)

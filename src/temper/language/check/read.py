@@ -10,8 +10,11 @@ from temper.language.check.place import Place
 from temper.language.check.reading import Reading, Rule
 from temper.language.python import Parsed, parse_python
 from temper.language.syntax import Text
-from temper.machine import BOOL, Expression, IntType, Op, OptionType, Type, contains
-from temper.report import Diagnostic
+from temper.machine import BOOL, Expression, IntType, Op, OptionType, Type, contains, fold
+from temper.report import Diagnostic, Help
+
+DEPTH_MAX = 80
+"""How deep a typed expression may nest. It is somewhat deeper than its text: `x in s` can stand for five levels."""
 
 
 def read_expression(text: Text, expected: Type, place: Place, findings: Findings) -> Expression | None:
@@ -41,7 +44,10 @@ def read_stored(text: Text, expected: Type, place: Place, findings: Findings) ->
 def read_any(text: Text, place: Place, findings: Findings, hint: Type | None = None) -> Expression | None:
     """The expression of a scalar, of whatever type it has."""
     parsed = _parse(text, findings)
-    return None if parsed is None else _reading(parsed, place, findings).infer(parsed.body, hint)
+    if parsed is None:
+        return None
+    reading = _reading(parsed, place, findings)
+    return _bounded(reading, reading.infer(parsed.body, hint))
 
 
 def read_guard(text: Text, place: Place, findings: Findings) -> Expression | None:
@@ -50,7 +56,7 @@ def read_guard(text: Text, place: Place, findings: Findings) -> Expression | Non
     if parsed is None:
         return None
     reading = _reading(parsed, place, findings)
-    found = reading.infer_plain(parsed.body, BOOL)
+    found = _bounded(reading, reading.infer_plain(parsed.body, BOOL))
     if found is None or found.type == BOOL:
         return found
     written = parsed.written(parsed.body)
@@ -70,7 +76,26 @@ def read_guard(text: Text, place: Place, findings: Findings) -> Expression | Non
 
 def read_node(parsed: Parsed, node: ast.expr, place: Place, findings: Findings, expected: Type) -> Expression | None:
     """One node of a scalar that is parsed already."""
-    return _reading(parsed, place, findings).read(node, expected)
+    reading = _reading(parsed, place, findings)
+    return _bounded(reading, reading.read(node, expected))
+
+
+def _bounded(reading: Reading, found: Expression | None) -> Expression | None:
+    """The expression, unless it nests deeper than a table may: everybody below goes through it recursively."""
+    if found is None or _depth(found) <= DEPTH_MAX:
+        return found
+    reading.add(
+        "expression-too-large",
+        f"an expression nests at most {DEPTH_MAX} levels deep, and this is one of {_depth(found)}",
+        reading.parsed.body,
+        reason="too deep",
+        helps=(Help("split it: into cases, into several properties, or into a field that is kept up to date"),),
+    )
+    return None
+
+
+def _depth(expression: Expression) -> int:
+    return fold(expression, dict.fromkeys(Op, lambda _, *inner: 1 + max(inner, default=0)))
 
 
 def _parse(text: Text, findings: Findings) -> Parsed | None:
