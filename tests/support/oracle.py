@@ -52,6 +52,7 @@ from temper.machine import (
 from temper.machine.universe import Universe
 
 PERSON, MACHINE, ENVIRONMENT = "person", "machine", "environment"
+NOBODY = "?"
 
 
 @dataclass
@@ -718,9 +719,9 @@ class Oracle:
                 if address not in taken and self.unused(state, address) and address != cell.address:
                     taken.add(address)
                     return ident
-            raise OutOfIdsError
+            return NOBODY
 
-        return oracle_step(
+        answer = oracle_step(
             self.table,
             deepcopy(cell),
             cause=cause,
@@ -731,6 +732,10 @@ class Oracle:
             now=n,
             fresh=fresh,
         )
+        # A call that is rejected whatever the ids is rejected, and not cut.
+        if isinstance(answer, Done) and any(d.kind == "spawn" and d.target.id == NOBODY for d in answer.deliveries):
+            raise OutOfIdsError
+        return answer
 
     def unused(self, state: State, address: Address) -> bool:
         """An id is never used again (one with a pending spawn is taken, too)."""

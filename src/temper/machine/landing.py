@@ -17,6 +17,7 @@ from temper.machine.system import (
     System,
     lane_of,
     sorted_effects,
+    sorted_late,
     sorted_mail,
     with_cell,
     with_zone,
@@ -174,14 +175,11 @@ class Landing:
 
     def _close(self, draft: Draft, label: Label, timing: Timing, zones: tuple[tuple[Address, Zone], ...]) -> Step | Cut:
         effects, late = draft.effects, draft.late
+        kept = merged(tuple(late), self.idempotent) if late else ()
         if self.fenced:
-            effects, late = ranked(effects, late, self.fenced)
-        kept = merged(late, self.idempotent) if late else ()
-        if self.fenced and len(kept) != len(late):
-            effects, late = ranked(effects, list(kept), self.fenced)
-            kept = merged(late, frozenset())
-        crowded = self._crowded(kept)
-        if crowded:
+            effects, ordered = ranked(effects, kept, self.fenced)
+            kept = sorted_late(ordered)
+        if len(kept) > self.universe.late and (crowded := self._crowded(kept)):
             return Cut("late", crowded, label, draft.violations)
         system = System(draft.cells, sorted_effects(effects), sorted_mail(draft.mail), kept, zones, draft.burnt)
         return Step(label, system, draft.violations, timing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from temper.machine.cell import Effecting
 from temper.machine.system import Lane, Late, lane_of, sorted_late
@@ -42,13 +43,14 @@ def without_older(late: Iterable[Late], lane: Lane, seq: int) -> list[Late]:
     return [request for request in late if lane_of(request) != lane or request.seq >= seq]
 
 
-def merged(late: Iterable[Late], idempotent: frozenset[str]) -> tuple[Late, ...]:
+@lru_cache(maxsize=65_536)
+def merged(late: tuple[Late, ...], idempotent: frozenset[str]) -> tuple[Late, ...]:
     """The late requests in order, equal neighbours being one where asking twice is as asking once.
 
     Neighbours of a fenced lane are equal requests of which the older is the only one of its rank: seeing either
     then refuses the same others.
     """
-    ordered = sorted_late(list(late))
+    ordered = sorted_late(late)
     return tuple(
         request
         for index, request in enumerate(ordered)
@@ -68,13 +70,17 @@ def _repeated(ordered: tuple[Late, ...], index: int) -> bool:
     return bool(above) and request._replace(seq=min(above)) in lane
 
 
-def ranked(effects: list[Effecting], late: list[Late], fenced: frozenset[str]) -> tuple[list[Effecting], list[Late]]:
+def ranked(
+    effects: list[Effecting], late: tuple[Late, ...], fenced: frozenset[str]
+) -> tuple[list[Effecting], list[Late]]:
     """Both with each `seq` of a fenced lane replaced by its rank there: only the order is ever read."""
     seqs: dict[Lane, set[int]] = {}
     requests: list[Effecting | Late] = [*effects, *late]
     for request in requests:
         if request.effect in fenced:
             seqs.setdefault(lane_of(request), set()).add(request.seq)
+    if all(max(found) == len(found) - 1 for found in seqs.values()):
+        return effects, list(late)
     ranks = {(lane, seq): rank for lane, found in seqs.items() for rank, seq in enumerate(sorted(found))}
     return (
         [request._replace(seq=ranks.get((lane_of(request), request.seq), 0)) for request in effects],

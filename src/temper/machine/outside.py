@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from temper.machine.cell import Address, Answer, Applied, Args, Call, Cause, Effecting
 from temper.machine.landing import Draft, Landing, Move, violations_in
@@ -92,9 +91,10 @@ class Outside:
         answer: Answer = self.step(cell, Call(Cause.MACHINE, effect.performs.action, args, 0))
         late = "late " if isinstance(request, Late) else ""
         cause = f"{late}{effect.name} of {request.owner.entity} {request.owner.id}"
-        label = Label("perform", address, effect.performs.action, tuple(args.items()), cause)
+        case = answer.case if isinstance(answer, Applied) else None
+        label = Label("perform", address, effect.performs.action, tuple(args.items()), cause, case=case)
         if isinstance(answer, Applied):
-            return self.landing.move(replace(label, case=answer.case), answer)
+            return self.landing.move(label, answer)
         violations = violations_in(address.entity, ((effect.performs.action, answer),))
         return Move(label, cell, violations=violations) if violations else None
 

@@ -11,9 +11,8 @@ Rule 8, stutter, changes nothing and is not listed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import product
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from temper.machine.cell import (
     Address,
@@ -55,6 +54,24 @@ from temper.machine.trace import Label
 from temper.machine.universe import Universe
 from temper.machine.value import Value
 from temper.machine.zone import NO_TIMERS, arm
+
+
+class Occasion(NamedTuple):
+    """Everything about a step of the machine but the action it comes to."""
+
+    rule: str
+    address: Address
+    cause: str
+    place: str = ""
+    """Where in the table the target stands."""
+    outcome: str = ""
+    fields: Args = ()
+
+    def label(self, action: str, args: Args = (), case: int | None = None) -> Label:
+        return Label(
+            self.rule, self.address, action, args, self.cause, outcome=self.outcome, fields=self.fields, case=case
+        )
+
 
 MEMO_MAX = 50_000
 """How many cells a relation remembers the calls of, before it forgets them all and begins anew."""
@@ -201,20 +218,21 @@ class Relation:
         cell = draft.system.cell(address) or absent(self.table, address)
         call = Call(Cause.MACHINE, mail.action, dict(mail.args), 0)
         spawns = self.landing.spawns(address.entity, mail.action)
-        label = Label("deliver", address, mail.action, mail.args, _sender(mail))
+        occasion = Occasion("deliver", address, _sender(mail))
         if address in draft.system.burnt and cell.control == NEW:
-            return self._reject(draft, mail, label, "wrong-state")
+            return self._reject(draft, mail, occasion, "wrong-state")
         answer = self.landing.with_ids(
             draft.system, spawns, lambda ids: self.step(cell, call._replace(fresh=ids)), _applied
         )
         if answer is None:
-            return Cut("spawn", f"{address.entity}.{mail.action}", label)
+            return Cut("spawn", f"{address.entity}.{mail.action}", occasion.label(mail.action, mail.args))
         if isinstance(answer, Applied):
-            return self.landing.finish(draft, self.landing.move(replace(label, case=answer.case), answer))
+            label = occasion.label(mail.action, mail.args, answer.case)
+            return self.landing.finish(draft, self.landing.move(label, answer))
         draft.violations = violations_in(address.entity, ((mail.action, answer),))
-        return self._reject(draft, mail, label, answer.code)
+        return self._reject(draft, mail, occasion, answer.code)
 
-    def _reject(self, draft: Draft, mail: Message | Spawning, label: Label, reason: str) -> Successor:
+    def _reject(self, draft: Draft, mail: Message | Spawning, occasion: Occasion, reason: str) -> Successor:
         template = self.landing.templates[mail.site]
         assert isinstance(template, Send | Spawn), "only messages and spawns are received"
         if isinstance(mail, Spawning):
@@ -224,7 +242,8 @@ class Relation:
             told = reason if self.landing.reads(mail.owner.entity, template.refused, "reason") else ""
             handed_on = (Refusal(mail, told, 0),)
             draft.mail += handed_on
-        return self.landing.unmoved(draft, replace(label, action="refused", outcome=reason), None, handed_on)
+        label = occasion._replace(outcome=reason).label("refused", mail.args)
+        return self.landing.unmoved(draft, label, None, handed_on)
 
     def _refused(self, draft: Draft, index: int, refusal: Refusal) -> Successor:
         """A refusal reaches the owner, whose target takes it."""
@@ -234,14 +253,14 @@ class Relation:
         receiver = mail.receiver if isinstance(mail, Message) else mail.child
         given = {**dict(mail.args), "reason": refusal.reason, "receiver": receiver.id}
         place = f"{mail.site.entity}.{mail.site.action}.{template.entity}.{template.action}"
-        label = Label("deliver", mail.owner, "", (), f"{template.entity} {receiver.id} refused {template.action}")
+        occasion = Occasion("deliver", mail.owner, f"{template.entity} {receiver.id} refused {template.action}", place)
 
         def again() -> tuple[Delivery, ...]:
             assert isinstance(mail, Message), "a spawn is not asked again"
             draft.mail.insert(index, mail)
             return (mail,)
 
-        return self._aim(draft, mail.owner, template.refused, given, label, place, again)
+        return self._aim(draft, occasion, template.refused, given, again)
 
     # Rule 3.
 
@@ -283,15 +302,15 @@ class Relation:
         del draft.effects[index]
         self.landing.leave(draft, request, outcome)
         cause = f"{request.effect}.{outcome}"
-        label = Label("settle", request.owner, "", (), cause, outcome=outcome, fields=fields)
         place = f"{request.site.entity}.{request.site.action}.{cause}"
+        occasion = Occasion("settle", request.owner, cause, place, outcome, fields)
 
         def again() -> tuple[Delivery, ...]:
             draft.effects.insert(index, request._replace(performed=()))
             return (draft.effects[index],)
 
         given = {**dict(request.args), **dict(fields)}
-        return self._aim(draft, request.owner, template.target(outcome), given, label, place, again)
+        return self._aim(draft, occasion, template.target(outcome), given, again)
 
     # Rule 5.
 
@@ -301,23 +320,21 @@ class Relation:
                 if self.landing.can_fire(system, cell, position):
                     timer = self.landing.timers[cell.entity, name]
                     draft = Draft(system, None, name)
-                    label = Label("fire", cell.address, "", (), name)
-                    place = f"{cell.entity}.{name}"
-                    yield self._aim(draft, cell.address, timer.target, {}, label, place, _never_again)
+                    occasion = Occasion("fire", cell.address, name, f"{cell.entity}.{name}")
+                    yield self._aim(draft, occasion, timer.target, {}, _never_again)
 
     # Targets.
 
     def _aim(
         self,
         draft: Draft,
-        owner: Address,
+        occasion: Occasion,
         target: Target,
         given: Mapping[str, Value],
-        label: Label,
-        place: str,
         again: Callable[[], tuple[Delivery, ...]],
     ) -> Successor:
         """Applies a target to its owner, and lands what comes of it."""
+        owner = occasion.address
         cell = draft.system.cell(owner)
         assert cell is not None, "what owns a delivery or a timer exists"
         if draft.fired:
@@ -327,20 +344,20 @@ class Relation:
             draft.system, spawns, lambda ids: apply_target(self.table, cell, target, given, 0, ids), _stepped
         )
         if taken is None:
-            return Cut("spawn", place, label)
+            return Cut("spawn", occasion.place, occasion.label(""))
         draft.violations = violations_in(owner.entity, taken.declined)
         match taken:
             case Stepped(action, applied):
                 args = tuple(filled(self.table, owner.entity, action, given).items())
-                done = replace(label, action=action, args=args, case=applied.case)
+                done = occasion.label(action, args, applied.case)
                 return self.landing.finish(draft, self.landing.move(done, applied))
             case Again():
-                return self.landing.unmoved(draft, replace(label, action=AGAIN), cell, again())
+                return self.landing.unmoved(draft, occasion.label(AGAIN), cell, again())
             case Ignored():
-                return self.landing.unmoved(draft, replace(label, action=IGNORE), cell)
+                return self.landing.unmoved(draft, occasion.label(IGNORE), cell)
             case Unhandled(rejections):
-                draft.violations += (Violation(UNHANDLED, place, _why(rejections)),)
-                return self.landing.unmoved(draft, replace(label, action="unhandled"), cell)
+                draft.violations += (Violation(UNHANDLED, occasion.place, _why(rejections)),)
+                return self.landing.unmoved(draft, occasion.label("unhandled"), cell)
             case _:
                 assert_never(taken)
 
