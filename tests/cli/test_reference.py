@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from support.reference import cli_reference, http_reference
 from support.tree import ROOT
-from temper.cli.reference import cli_reference, http_reference
 
 
 @pytest.mark.parametrize(("name", "write"), [("cli", cli_reference), ("http", http_reference)])
