@@ -84,7 +84,9 @@ def _meaning(e: Expression, env: Environment, table: TransitionTable, bound: dic
         case Op.GET:
             return _get(e, of(0), of(1))
         case Op.VALUES:
-            return frozenset(finite_values(e.type.of))
+            values = finite_values(e.type.of)
+            assert values is not None, "only finite types are gone through"
+            return frozenset(values)
         case Op.INSTANCES:
             return frozenset(cell.id for cell in env.view.values() if cell.entity == e.name and cell.control != NEW)
         case Op.ALL:
