@@ -1,6 +1,6 @@
 """Acknowledged durable calls per second, in process: SQLite with `synchronous=FULL`, many callers at once.
 
-    python benchmarks/run/throughput.py [seconds] [callers]
+python benchmarks/run/throughput.py [seconds] [callers]
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from support.examples import EXAMPLES, Mutant, caught, certificate_of, mutants, names
 
 MUTANTS = list(mutants())

@@ -14,7 +14,7 @@ from temper.report import Source, Span
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar: its decoded text and its place. `offsets[i]` is the file offset of character i, one entry more than characters.
+    """A scalar: its decoded text and its place. `offsets[i]` is the file offset of character i; there is one more at the end.
 
     `offsets` is empty where decoded and written text run side by side from `span.start + lead` (plain scalars
     on one line, the usual case).
