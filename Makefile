@@ -24,7 +24,7 @@ bless: .venv/ready            ## accept the new golden output, then read the dif
 hunt: .venv/ready             ## try the laws with fresh seeds until one fails or you interrupt
 	while $(PYTEST) tests/laws --hypothesis-profile=hunt; do :; done
 bench: .venv/ready            ## time the hot paths
-	.venv/bin/python -m benchmarks
+	for each in benchmarks/*/*.py; do .venv/bin/python $$each || exit 1; done
 up: .venv/ready               ## certify examples/deploy and serve it on loopback
 	@.venv/bin/temper up examples/deploy $(UP)
 help:                         ## this list
