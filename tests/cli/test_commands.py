@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from support.tree import ROOT
 
+from support.tree import ROOT
 from temper.cli.main import commands, main, parser_of
 from temper.serve.operations import OPERATIONS
 

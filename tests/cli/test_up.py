@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.tree import ROOT
 
+from support.tree import ROOT
 from temper.cli.commands.new import SCAFFOLD
 
 pytestmark = pytest.mark.slow

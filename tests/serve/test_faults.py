@@ -6,10 +6,10 @@ import logging
 import threading
 
 import pytest
+
 from support.faulty import FaultyStore
 from support.serving import serving, table_of, uncertified
 from support.tree import ROOT
-
 from temper.run import MemoryStore
 from temper.run.store.sqlite import SqliteStore
 
@@ -28,8 +28,8 @@ entities:
 PEOPLE = (("ann", ("writer",)),)
 
 
-def keep(running, id: str, text: str = "x"):
-    return running.ask("ann", "call", {"text": text}, entity="Note", id=id, action="keep")
+def keep(running, id_: str, text: str = "x"):
+    return running.ask("ann", "call", {"text": text}, entity="Note", id=id_, action="keep")
 
 
 def test_a_full_disk_takes_no_calls_and_recovers_when_there_is_room(tmp_path) -> None:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator
+
 from support.serving import Running, serving, table_of, uncertified
 from support.tree import ROOT
-
 from temper.machine import REJECTIONS
 from temper.run import PROBLEMS as RUNTIME_PROBLEMS
 from temper.serve.operations import OPERATIONS, operation, problems_of
@@ -85,8 +85,8 @@ def running(tmp_path):
         yield running
 
 
-def begin(running: Running, id: str = "c1") -> None:
-    running.ask("ann", "call", {"name": "x"}, entity="Counter", id=id, action="begin")
+def begin(running: Running, id_: str = "c1") -> None:
+    running.ask("ann", "call", {"name": "x"}, entity="Counter", id=id_, action="begin")
 
 
 def raw(running: Running, method: str, path: str, body: bytes | None = None, **headers: str):
@@ -237,8 +237,8 @@ def test_the_live_table_and_health(running) -> None:
     assert json.loads(text) == {"status": "good", "blueprint": "counting", "table": running.runtime.table_hash}
 
 
-def call(action: str, body: object = None, id: str = "c1", **given: str):
-    return lambda running: running.problem("ann", "call", body, entity="Counter", id=id, action=action, **given)
+def call(action: str, body: object = None, id_: str = "c1", **given: str):
+    return lambda running: running.problem("ann", "call", body, entity="Counter", id=id_, action=action, **given)
 
 
 def told(method: str, path: str, body: bytes | None = None, **headers: str):
@@ -267,14 +267,14 @@ PROVOKED = {
     "unknown-blueprint": lambda running: running.problem("ann", "table", blueprint="deploy"),
     "unknown-entity": lambda running: running.problem("ann", "list", entity="Country"),
     "unknown-action": call("ad", {"amount": 1}),
-    "unknown-instance": call("add", {"amount": 1}, id="c9"),
+    "unknown-instance": call("add", {"amount": 1}, id_="c9"),
     "unknown-code": lambda running: running.problem("ann", "explain", code="no-such-thing"),
     "method-not-allowed": told("PUT", "/v1/counting/Counter/c1"),
     "wrong-state": call("begin", {"name": "x"}),
     "stale-version": call("add", {"amount": 1}, If_Match='"7"'),
     "denied": call("close"),
     "bad-args": call("add", {"amount": "1"}),
-    "bad-id": call("begin", {"name": "x"}, id="c\x01"),
+    "bad-id": call("begin", {"name": "x"}, id_="c\x01"),
     "guard-false": lambda running: running.problem("bob", "call", entity="Counter", id="c1", action="close"),
     "no-case": call("add", {"amount": 0}),
     "out-of-range": lambda running: [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+
 from support.serving import serving
 from support.tree import ROOT
-
 from temper.pipeline import build, certify
 from temper.serve.reload import Reloaded
 

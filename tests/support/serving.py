@@ -102,7 +102,8 @@ def serving(
     clock, kept = ManualClock(START), store or MemoryStore()
     world = World(clock, SeededChance(7), kept, dict(handlers or {}))
     loop = asyncio.new_event_loop()
-    ready, stop, told = threading.Event(), asyncio.Event(), []
+    ready, stop = threading.Event(), asyncio.Event()
+    told: list[Any] = []
     held: dict[str, Any] = {}
 
     async def main() -> None:
