@@ -106,6 +106,13 @@ def check_case(case: Case) -> Checked:
     return Checked((source, *policies), lower(blueprint) if blueprint is not None and not found else None, found)
 
 
+def check_text(text: str) -> list[str]:
+    """The messages of everything that is wrong with a text that parses."""
+    tree, found = parse(Source("case.yaml", text))
+    assert tree is not None, [one.message for one in found]
+    return [one.message for one in (*found, *check(tree)[1])]
+
+
 def announced(case: Case) -> Counter[tuple[int, str]]:
     """The errors that the comments announce, as (line of the block, code)."""
     return _announced(case.body, 0) + _announced(case.policy, _CEDAR)

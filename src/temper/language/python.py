@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from temper.language.parse.quote import quoted
 from temper.language.syntax import Text
 from temper.machine import parse_duration
 from temper.report import Diagnostic, Edit, Help, Span
@@ -22,6 +23,8 @@ DEPTH_MAX = 50
 """How deep nodes may nest; a chain such as `a + b + c` nests once for each operator."""
 
 _LITERALS = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?<![\w.])\d+(?:ms|s|m|h|d)(?!\w)|#")
+_PLAIN = re.compile(r"(?!(?:true|false|null)\Z)[A-Za-z(][\w .+*/%()<>=!-]*")
+"""What YAML reads as a plain scalar wherever it stands."""
 _MEANT = {"&&": "and", "||": "or", "!": "not ", "===": "=="}
 
 
@@ -47,6 +50,16 @@ class Parsed:
         """The node's text as the author wrote it."""
         assert node.end_col_offset is not None
         return self.text.text[self._character(node.col_offset) : self._character(node.end_col_offset)]
+
+    def edit(self, node: ast.expr, replacement: str) -> Edit:
+        """The edit that puts something else in a node's place. What YAML would take apart is quoted as a whole."""
+        assert node.end_col_offset is not None
+        start, end = self._character(node.col_offset), self._character(node.end_col_offset)
+        whole = self.text.text[:start] + replacement + self.text.text[end:]
+        in_quotes = self.text.source.text[self.text.span.start : self.text.span.start + 1] in {"'", '"'}
+        if (self.text.plain and not _PLAIN.fullmatch(whole)) or (in_quotes and set(replacement) & set("'\"\\")):
+            return Edit(self.text.span, quoted(whole))
+        return Edit(self.text.at(start, end), replacement)
 
     def duration(self, node: ast.expr) -> int | None:
         """The milliseconds of a duration literal, None for every other node."""

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from temper.language.check.comparison import read_alike, refuse_opaque
-from temper.language.check.findings import article, instead
+from temper.language.check.findings import article
 from temper.language.check.logic import read_not
 from temper.language.check.openness import is_open
 from temper.language.check.reading import Reading, fits, is_opaque, join
@@ -130,10 +130,10 @@ def _wrong_operands(reading: Reading, node: ast.BinOp, one: Expression, other: E
     if isinstance(node.op, ast.BitOr | ast.BitAnd) and isinstance(one.type, BoolType):
         word = "or" if isinstance(node.op, ast.BitOr) else "and"
         notes = (f"`{sign}` is for sets; conditions are joined with `{word}`",)
-        helps = instead(reading.span(node), f"{left} {word} {right}")
+        helps = reading.instead(node, f"{left} {word} {right}")
     elif isinstance(one.type, SetType) and fits(other.type, one.type.of):
         meant = "|" if isinstance(node.op, ast.Add) else sign
-        helps = instead(reading.span(node), f"{left} {meant} {{{right}}}")
+        helps = reading.instead(node, f"{left} {meant} {{{right}}}")
         notes = ("sets are joined with sets",)
     reading.add(
         "wrong-operands",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from temper.language.check.declared import EntityName
-from temper.language.check.findings import article, declared, did_you_mean, instead, listed
+from temper.language.check.findings import article, declared, did_you_mean, listed
 from temper.language.check.reading import Reading
 from temper.language.check.reference import argument, not_here
 from temper.machine import BEFORE, NOW, Expression, Op, OptionType, RefType, Type, has_initial
@@ -27,7 +27,7 @@ def read_attribute(reading: Reading, node: ast.expr, hint: Type | None) -> Expre
                 f"write `{node.attr}`: an action's bare names are its own data",
                 node,
                 reason="`self.` says nothing here",
-                helps=instead(reading.span(node), node.attr),
+                helps=reading.instead(node, node.attr),
             )
             return None
     found = reading.infer(base)
@@ -74,7 +74,7 @@ def _follow(reading: Reading, node: ast.Attribute, found: Expression) -> Express
             f"say `before.{node.attr}` or `after.{node.attr}`",
             node,
             reason="before the step or after it?",
-            helps=instead(reading.span(node), f"after.{node.attr}"),
+            helps=reading.instead(node, f"after.{node.attr}"),
         )
         return None
     return _field(reading, node, reference, entity, moment=_moment_of(found), exists=_exists(reading, found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from itertools import pairwise
 
-from temper.language.check.findings import article, instead
+from temper.language.check.findings import article
 from temper.language.check.logic import joined, negated
 from temper.language.check.openness import is_open
 from temper.language.check.reading import Reading, fits, is_opaque, is_ordered, join
@@ -39,7 +39,7 @@ def read_comparison(reading: Reading, node: ast.expr, hint: Type | None) -> Expr
                 f"values have no identity: write `{cure}`, not `{word}`",
                 node,
                 reason=f"`{word}` has no meaning here",
-                helps=instead(reading.span(node), fixed),
+                helps=reading.instead(node, fixed),
             )
             return None
         case _:

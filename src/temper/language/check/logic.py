@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from temper.language.check.findings import article, instead
+from temper.language.check.findings import article
 from temper.language.check.narrowing import not_none
 from temper.language.check.openness import is_open
 from temper.language.check.reading import Reading, join
@@ -29,7 +29,7 @@ def read_condition(reading: Reading, node: ast.expr) -> Expression | None:
         reason=f"this is {article(found.type)}",
         labels=reading.label(found),
         notes=("nothing but a bool is read as true or false; compare it",),
-        helps=instead(reading.span(node), cure) if cure else (),
+        helps=reading.instead(node, cure) if cure else (),
     )
     return None
 

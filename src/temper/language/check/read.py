@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from temper.language.check.findings import Findings, article, instead
+from temper.language.check.findings import Findings, article
 from temper.language.check.place import Place
 from temper.language.check.reading import Reading, Rule
 from temper.language.python import Parsed, parse_python
@@ -60,7 +60,7 @@ def read_guard(text: Text, place: Place, findings: Findings) -> Expression | Non
     if found is None or found.type == BOOL:
         return found
     written = parsed.written(parsed.body)
-    helps = instead(reading.span(parsed.body), f"{written} != 0") if isinstance(found.type, IntType) else ()
+    helps = reading.instead(parsed.body, f"{written} != 0") if isinstance(found.type, IntType) else ()
     labels = tuple(label for inner in (found, *found.operands) for label in reading.label(inner))
     reading.add(
         "guard-not-boolean",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from temper.language.check.findings import Findings, article, declared, did_you_mean, instead, listed
+from temper.language.check.findings import Findings, article, declared
 from temper.language.check.place import Place, Variable
 from temper.language.python import Parsed
 from temper.machine import (
@@ -97,9 +97,11 @@ class Reading:
         helps: tuple[Help, ...] = ()
         target = expected.of if isinstance(expected, OptionType) else expected
         if isinstance(target, SetType) and fits(found.type, target.of):
-            helps = instead(self.span(node), f"{{{written}}}")
+            helps = self.instead(node, f"{{{written}}}")
         elif isinstance(target, EnumType) and found.op is Op.LITERAL and found.value in target.members:
-            helps = instead(self.span(node), str(found.value), f"write the member without quotes: `{found.value}`")
+            helps = self.instead(node, str(found.value), f"write the member without quotes: `{found.value}`")
+        elif isinstance(target, DurationType) and found.op is Op.LITERAL and isinstance(found.type, IntType):
+            helps = self.instead(node, f"{written}s", f"write the unit, such as `{written}s`")
         self.add(
             "type-mismatch",
             f"{self.place.what} needs {article(expected)} here, but `{written}` is {article(found.type)}",
@@ -134,6 +136,10 @@ class Reading:
         """Note a finding at a node."""
         self.findings.add(code, message, self.span(node), reason=reason, labels=labels, notes=notes, helps=helps)
 
+    def instead(self, node: ast.expr, replacement: str, text: str = "") -> tuple[Help, ...]:
+        """A help that puts something else in a node's place."""
+        return (Help(text or f"write `{replacement}`", (self.parsed.edit(node, replacement),)),)
+
     def label(self, found: Expression) -> tuple[Label, ...]:
         """Where the thing that the expression names is declared, if it names one."""
         entity = self.place.entity
@@ -150,11 +156,6 @@ class Reading:
             node,
             reason=f"{name} has no meaning here",
         )
-
-    def misspelt(self, code: str, message: str, node: ast.expr, word: str, known: list[str], span: Span) -> None:
-        """Say that a name is not there, with the nearest that is."""
-        notes = (f"there is {listed(known)}",) if known else ()
-        self.add(code, message, node, reason="not declared", notes=notes, helps=did_you_mean(span, word, known))
 
 
 _CONSTRUCTS: Mapping[type[ast.expr], tuple[str, str]] = {

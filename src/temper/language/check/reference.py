@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from temper.language.check.declared import EntityName
-from temper.language.check.findings import article, did_you_mean, instead, listed
+from temper.language.check.findings import article, did_you_mean, listed
 from temper.language.check.reading import Reading
 from temper.machine import (
     BOOL,
@@ -21,6 +21,7 @@ from temper.machine import (
     Op,
     OptionType,
     RefType,
+    StrType,
     Type,
     Value,
 )
@@ -75,7 +76,7 @@ def _text(reading: Reading, node: ast.expr, value: str, hint: Type | None) -> Ex
             f"a member is written without quotes: `{value}`, not `{reading.parsed.written(node)}`",
             node,
             reason=f"this is a str, `{bare}` has a member of that name",
-            helps=instead(reading.span(node), value),
+            helps=reading.instead(node, value),
         )
         return None
     return _literal(reading, node, STR, value)
@@ -278,7 +279,7 @@ def _unknown(reading: Reading, node: ast.Name, expected: Type | None) -> None:
             f"`{name}` is written `{fix}`",
             node,
             reason="not Python's spelling",
-            helps=instead(span, fix),
+            helps=reading.instead(node, fix),
         )
         return
     if place.params is not None and name in place.params:
@@ -287,7 +288,7 @@ def _unknown(reading: Reading, node: ast.Name, expected: Type | None) -> None:
             f"`{name}` is a parameter: write `args.{name}`",
             node,
             reason="bare names are fields",
-            helps=instead(span, f"args.{name}"),
+            helps=reading.instead(node, f"args.{name}"),
         )
         return
     known = [*reading.variables, *(place.entity.fields if place.entity else ()), *place.declared.constants]
@@ -301,6 +302,16 @@ def _unknown(reading: Reading, node: ast.Name, expected: Type | None) -> None:
             reason="not one of its members",
             notes=(f"its members are {listed(expected.members)}",),
             helps=did_you_mean(span, name, [*expected.members, *known]),
+        )
+        return
+    if isinstance(expected, StrType):
+        reading.add(
+            "unknown-name",
+            f"there is no `{name}` in {place.what}; a text stands in quotes of its own",
+            node,
+            reason="neither a variable, a field nor a constant",
+            notes=("YAML takes one pair of quotes away, so a text alone is quoted twice: `\"'text'\"`",),
+            helps=reading.instead(node, f"'{name}'", f"write the text `{name}` in quotes"),
         )
         return
     if name in place.declared.members or name == "new":

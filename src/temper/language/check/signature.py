@@ -62,7 +62,7 @@ def _part(text: Text, start: int, end: int) -> Text:
     while end > start and text.text[end - 1].isspace():
         end -= 1
     offsets = text.offsets[start : end + 1] if text.offsets else ()
-    return replace(text, text=text.text[start:end], span=text.at(start, end), lead=0, offsets=offsets)
+    return replace(text, text=text.text[start:end], span=text.at(start, end), lead=0, offsets=offsets, plain=False)
 
 
 def read_params(params: Pairs | None, words: Declared, findings: Findings) -> dict[str, Type | None]:

@@ -77,7 +77,7 @@ def _unfilled(text: Text, action: ActionName, name: str, pool: Pool, findings: F
         text.span,
         reason=f"needs `{name}`",
         labels=declared(action.span, f"`{text.text}` has the parameter `{name}`"),
-        notes=(f"what it could be filled from is {listed(pool)}",),
+        notes=(f"it could be filled from {listed(pool)}" if pool else "there is nothing to fill it from",),
     )
 
 
