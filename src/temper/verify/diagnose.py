@@ -149,8 +149,14 @@ def _undecided(table: TransitionTable, because: str, findings: list[Finding]) ->
         place(table, findings[0].name),
         reason="nothing is known of this",
         notes=notes,
-        helps=(Help("give the search more room, or name it under `accept:` with a reason"),),
+        helps=(Help(_cure(because)),),
     )
+
+
+def _cure(because: str) -> str:
+    if because.startswith("construct"):
+        return "until a verifier decides it, name it under `accept:` with a reason"
+    return "give the search what it lacks, or name it under `accept:` with a reason"
 
 
 def place(table: TransitionTable, name: str) -> Span | None:
@@ -161,11 +167,14 @@ def place(table: TransitionTable, name: str) -> Span | None:
     entity_name, _, rest = where.partition(".")
     entity = next((entity for entity in table.entities if entity.name == entity_name), None)
     if entity is None:
-        return None
+        return next((effect.span for effect in table.effects if effect.name == entity_name), None)
     part, *detail = rest.split(".")
     timer = next((timer for timer in entity.timers if timer.name == part), None)
     action = next((action for action in entity.actions if action.name == part), None)
-    if kind == "handled" and timer is not None and not detail:
+    field = next((field for field in entity.fields if field.name == part), None)
+    if kind == "range" and field is not None and not detail:
+        return field.span or entity.span
+    if kind in ("handled", "range") and timer is not None and not detail:
         return timer.span
     if action is None or kind in ("moves", "final", "reachable"):
         return entity.span

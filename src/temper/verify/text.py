@@ -130,7 +130,8 @@ def _search_lines(certificate: Certificate) -> Iterator[str]:
 
 
 def _what(table: TransitionTable, label: Label) -> str:
-    said = _SAID.get(label.action, f"{label.action}({_args(label.args)})")
+    rejected = " is rejected" if label.case is None else ""
+    said = _SAID.get(label.action, f"{label.action}({_args(label.args)}){rejected}")
     return f"{_place(table, label.address)}: {said}"
 
 

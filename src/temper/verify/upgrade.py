@@ -103,9 +103,6 @@ class _Cuts:
     def cut(self, _number: int, _state: System, cut: Cut, /) -> None:
         self.first = self.first or cut
 
-    def is_done(self) -> bool:
-        return self.first is not None
-
 
 def _reached(
     table: TransitionTable, begins: Iterable[System], budget: Budget, *, world: bool

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temper.machine import (
     Address,
+    Algebra,
     Binding,
     Cell,
+    Expression,
     Holder,
     Label,
+    Op,
     Property,
+    PropertyKind,
     StepHolder,
     TransitionTable,
     Value,
+    fold,
     holder,
     step_holder,
     text,
+    total,
 )
 from temper.verify.explicit.question import Question
 from temper.verify.explicit.vacuity import variants
@@ -82,9 +88,23 @@ def violation_text(
 ) -> str:
     """What was violated, with the values in place: `x <= 2` is false: `3 <= 2`, where c is Counter c1."""
     written = as_written(property_.body)
+    shown = text(_after(written) if property_.kind is PropertyKind.STEP else written)
     filled = with_values(table, written, view=view, before=before or {}, variables=dict(binding), args=args or {})
-    shown, values = text(written), text(filled)
+    values = text(filled)
     said = f"`{shown}` is false" if shown == values else f"`{shown}` is false: `{values}`"
     entities = dict(property_.variables)
     whose = ", ".join(f"{name} is {entities[name]} {ident}" for name, ident in binding if entities[name] != ident)
     return f"{said}, where {whose}" if whose else said
+
+
+def _after(body: Expression) -> Expression:
+    """The body of a `step` property with its one variable called what the author calls it there."""
+    return fold(body, _AFTER)
+
+
+_AFTER: Algebra[Expression] = total(
+    {
+        **dict.fromkeys(Op, lambda node, *operands: replace(node, operands=operands)),
+        Op.READ: lambda node, of: replace(node, operands=(replace(of, name="after") if of.op is Op.VARIABLE else of,)),
+    }
+)
