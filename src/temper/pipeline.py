@@ -137,9 +137,8 @@ def certify(
     progress: Callable[[int, int, float], None] | None = None,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system."""
-    from temper.verify import Budget, certified
+    from temper.verify import Budget, Upgrade, certified, qualified, upgrade
     from temper.verify import certify as verify
-    from temper.verify.upgrade import Upgrade, qualified, upgrade
 
     budget = Budget(seconds_max=seconds_max)
     begins = upgrade(live.history, table, live.images, budget) if live else Upgrade(())

@@ -8,7 +8,7 @@ from support.serving import serving, table_of, uncertified
 from temper.machine import Address, Cell, Exhausted, Refuted, Unknown, absent
 from temper.pipeline import Live, certify
 from temper.run import Image
-from temper.verify.upgrade import upgrade
+from temper.verify import upgrade
 
 FIRST = """\
 temper: 1
@@ -41,7 +41,7 @@ THIRD = SECOND.replace("file: {by: clerk, from: sent,", "file: {by: clerk, from:
 
 def paper(table, control: str, *, signed: bool = False, pages: int = 0) -> Image:
     cell: Cell = absent(table, Address("Paper", "p1"))
-    return Image(cell._replace(control=control, data=(signed, pages)), (), 1)
+    return Image((), cell._replace(control=control, data=(signed, pages)), (), 1)
 
 
 def verdict(judged, name: str = "filed_is_signed"):

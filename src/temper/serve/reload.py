@@ -6,18 +6,15 @@ import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from temper.machine import Delivery, Effecting, Message, Refusal, Spawning, diff
+from temper.machine import diff
 from temper.pipeline import SECONDS_MAX, Live, Read
 from temper.run import Admitted, Image, NotAdmitted, Runtime
 from temper.serve.apart import ChildFailedError, Judgement, Request, certify_apart
 from temper.serve.problem import ProblemError
-from temper.verify import report_json
+from temper.verify import look_of, report_json
 
 ROUNDS_MAX = 5
 """How often certification starts again because instances have come to where it had not looked."""
-
-COUNT_MAX = 8
-"""Above any number of instances that a search within a scope can tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +88,9 @@ class Reloader:
         raise ProblemError("not-admitted", detail, {"report": judgement.report, "reasons": [detail]})
 
     def _images(self) -> dict[Hashable, Image]:
-        """The live images by how they look: an id tells nothing, and from some number on neither does a count."""
-        return {
-            (image.cell._replace(id=""), tuple(map(_look, image.pending)), min(image.count, COUNT_MAX)): image
-            for image in self._runtime.live_images()
-        }
-
-
-def _look(delivery: Delivery) -> Hashable:
-    """A delivery without who it belongs to."""
-    match delivery:
-        case Refusal(of, reason, _):
-            return "refusal", reason, _look(of)
-        case Effecting():
-            return "effect", delivery.site, delivery.args, delivery.round
-        case Message() | Spawning():
-            return type(delivery).__name__, delivery.site, delivery.args
+        """What lives, by how it looks to a search: names and ids are all alike to it, and so are numbers of instances."""
+        table = self._runtime.table
+        return {look_of(table, image.cell): image for image in self._runtime.live_images()}
 
 
 def _not_certified(judgement: Judgement) -> ProblemError:

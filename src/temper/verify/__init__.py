@@ -14,6 +14,7 @@ from temper.verify.model import Model, TableModel, Transition
 from temper.verify.replay import Diverged, Replayed, replay
 from temper.verify.report import report_json
 from temper.verify.text import trace_text
+from temper.verify.upgrade import Upgrade, look_of, qualified, upgrade
 
 __all__ = [
     "ENGINES",
@@ -24,16 +25,20 @@ __all__ = [
     "Report",
     "TableModel",
     "Transition",
+    "Upgrade",
     "certificate_from_json",
     "certificate_text",
     "certificate_to_json",
     "certified",
     "certify",
     "diagnose",
+    "look_of",
+    "qualified",
     "replay",
     "report_json",
     "search",
     "trace_from_json",
     "trace_text",
     "trace_to_json",
+    "upgrade",
 ]

@@ -130,14 +130,14 @@ def _universe(table: TransitionTable, *, world: bool) -> Universe:
 
 def _unseen(table: TransitionTable, live: Iterable[Cell], reached: Iterable[System]) -> str:
     """A live instance that is in no system of the search, if there is one."""
-    seen = {_look(table, cell) for system in reached for cell in system.cells}
+    seen = {look_of(table, cell) for system in reached for cell in system.cells}
     for cell in live:
-        if _look(table, cell) not in seen:
+        if look_of(table, cell) not in seen:
             return f"{cell.entity} {cell.id} in {cell.control} is outside the scope that was searched"
     return ""
 
 
-def _look(table: TransitionTable, cell: Cell) -> Look:
+def look_of(table: TransitionTable, cell: Cell) -> Look:
     """A cell as far as a search within a scope can tell it from others: names and ids are all alike."""
     types = [field.type for field in table.entity(cell.entity).fields]
     data = tuple(_shape(type_, value) for type_, value in zip(types, cell.data, strict=True))
