@@ -54,6 +54,8 @@ RANGE_WHOLE_MAX = 16
 """A range with at most so many values is tried whole; of a longer one the ends and what it is compared with."""
 CHOICES_MAX = 64
 """A set or map type with at most so many values is tried whole; of a larger one the small ones."""
+SMALL_MAX = 20
+"""A written number up to here widens where an `int` is cut; a larger one would make the search too long unasked."""
 WORDS_MAX = 4
 """How many texts people have at hand, unless more are compared with."""
 NAMES = ("ann", "bob", "cid")
@@ -303,9 +305,10 @@ def _forbidden(table: TransitionTable) -> set[str]:
 
 
 def _unbounded(literals: tuple[tuple[Type, Value], ...]) -> tuple[int, int]:
-    """From -2 to 5, and wide enough that each number the blueprint writes can be passed by one."""
-    numbers = [value for type_, value in literals if isinstance(type_, IntType) and isinstance(value, int)]
-    return min(-2, *(number - 1 for number in numbers), -2), max(5, *(number + 1 for number in numbers), 5)
+    """From -2 to 5, and wide enough that each small number the blueprint writes can be passed by one."""
+    written = [value for type_, value in literals if isinstance(type_, IntType) and isinstance(value, int)]
+    numbers = [number for number in written if abs(number) <= SMALL_MAX]
+    return min([-2, *(number - 1 for number in numbers)]), max([5, *(number + 1 for number in numbers)])
 
 
 def _values(
