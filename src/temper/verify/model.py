@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Protocol, TypeVar
 
-from temper.machine import Cut, Label, Step, System, TransitionTable, Universe, next_steps, start
+from temper.machine import Cut, Label, Step, System, TransitionTable, Universe, relation
 
 State = TypeVar("State", bound=Hashable)
 State_contra = TypeVar("State_contra", bound=Hashable, contravariant=True)
@@ -48,10 +48,10 @@ class TableModel:
     """The relation of a table within a universe, as `machine.next_steps` enumerates it."""
 
     def __init__(self, table: TransitionTable, universe: Universe) -> None:
-        self.table, self.universe = table, universe
+        self.relation = relation(table, universe)
 
     def initial(self) -> tuple[System]:
-        return (start(self.table, self.universe),)
+        return (self.relation.start(),)
 
     def successors(self, state: System, /) -> Iterable[Step | Cut]:
-        return next_steps(self.table, state, self.universe)
+        return self.relation.steps(state)

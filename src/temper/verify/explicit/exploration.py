@@ -6,8 +6,10 @@ not kept: a path asks for the successors again, which costs little and saves mos
 
 from __future__ import annotations
 
+import gc
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from time import monotonic
@@ -86,15 +88,28 @@ def explore(
     """
     began = monotonic() - exploration.seconds
     told = began
-    for _ in _expansions(exploration, roots, watch, budget.states_max):
-        now = monotonic()
-        if now - began >= budget.seconds_max:
-            exploration.stopped = _over(exploration, f"{budget.seconds_max:g} s are over")
-            break
-        if progress is not None and now - told >= TELL_EVERY_SECONDS:
-            progress(len(exploration.states), exploration.transitions, now - began)
-            told = now
+    with _collector_at_rest():
+        for _ in _expansions(exploration, roots, watch, budget.states_max):
+            now = monotonic()
+            if now - began >= budget.seconds_max:
+                exploration.stopped = _over(exploration, f"{budget.seconds_max:g} s are over")
+                break
+            if progress is not None and now - told >= TELL_EVERY_SECONDS:
+                progress(len(exploration.states), exploration.transitions, now - began)
+                told = now
     exploration.seconds = monotonic() - began
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """States are values and hold no cycles; a collector would walk all of them again and again for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _expansions(
