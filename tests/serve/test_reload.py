@@ -9,6 +9,7 @@ import pytest
 from support.serving import serving
 from support.tree import ROOT
 from temper.pipeline import build, certify
+from temper.serve import reload
 from temper.serve.reload import Reloaded
 
 FOLDER = ROOT / "examples" / "deploy"
@@ -99,6 +100,32 @@ def test_calls_are_answered_while_a_version_is_certified(running) -> None:
     applying.join()
     assert answered > 3
     assert running.ask("ann", "get", entity="Deploy", id="during0")["state"] == "draft"
+
+
+def test_instances_that_move_meanwhile_are_looked_at_again(running, monkeypatch) -> None:
+    asked = []
+
+    async def certify(request):
+        judgement = await reload.certify_apart_once(request)
+        asked.append(len(request.live.images))
+        if len(asked) == 1:
+            await running.runtime.call("Deploy", "d1", "start", {}, caller="ann", roles=frozenset({"engineer"}))
+        return judgement
+
+    monkeypatch.setattr(reload, "certify_apart_once", reload.certify_apart, raising=False)
+    monkeypatch.setattr(reload, "certify_apart", certify)
+    wider = TEXT.replace("from: [shifting, watching]\n", "from: [approved, shifting, watching]\n")
+    assert running.ask("operator", "apply", version(wider))["applied"]
+    assert len(asked) >= 2
+    assert asked[1] > asked[0]
+
+
+def test_instances_that_never_rest_are_told(running, monkeypatch) -> None:
+    monkeypatch.setattr(reload, "ROUNDS_MAX", 2)
+    monkeypatch.setattr(reload.Reloader, "_covers", lambda *_: False)
+    problem = running.problem("operator", "apply", version(TEXT.replace("after: 10m", "after: 11m")))
+    assert problem.code == "not-admitted"
+    assert [each["code"] for each in problem.facts["obstacles"]] == ["instances-moved"]
 
 
 def test_one_mistake_is_one_finding(running) -> None:

@@ -26,6 +26,7 @@ OBSTACLES = {
     "delivery-unplaced": "a pending delivery has no site in the version, or its effect or action changed",
     "invariant-violated": "the live system violates an `always` property of the version",
     "does-not-move": "an instance would wait for nothing in a state that is not under `waits`",
+    "instances-moved": "instances have come to where the certificate did not look, while it was made",
     "too-many-to-check": "a property ranges over more combinations of live instances than can be looked at",
 }
 """Codes of obstacles; each has a page."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from temper.machine import (
     NEW,
@@ -58,11 +59,16 @@ class NotAdmitted:
         return tuple(map(str, self.obstacles))
 
 
+MOVED = "instances have come to where the certificate did not look, while it was made"
+Covers: TypeAlias = "Callable[[tuple[Image, ...]], bool]"
+"""Whether a certificate covers what lives."""
+
+
 class Reload:
     """Takes one runtime's driver from one version to the next."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, covers: Covers | None = None) -> None:
+        self._driver, self._covers = driver, covers
 
     async def load(self, certified: Certified) -> Admitted | NotAdmitted | Problem:
         """Pause, plan, write, go on. Reads are answered meanwhile; calls wait."""
@@ -86,6 +92,8 @@ class Reload:
         old, store, now = driver.version, driver.world.store, driver.world.clock.now()
         if new.hash == old.hash:
             return Admitted(new.hash, 0, 0)
+        if self._covers is not None and not self._covers(live_images(old, store)):
+            return NotAdmitted((Obstacle("instances-moved", MOVED),))
         starting = tuple(_starting(new, store, now))
         planned = await _aside(store, old, new, starting, now)
         if not isinstance(planned, Plan):

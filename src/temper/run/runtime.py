@@ -14,7 +14,7 @@ from temper.run.codec import Versions
 from temper.run.driver import Driver
 from temper.run.journal import first_broken
 from temper.run.queries import Queries
-from temper.run.reload import Admitted, Image, NotAdmitted, Reload, first_load, live_images
+from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, live_images
 from temper.run.requests import Request
 from temper.run.store.protocol import Store, StoreError
 from temper.run.store.rows import RecordRow
@@ -144,13 +144,20 @@ class Runtime:
     # Versions and handlers
 
     async def apply(
-        self, certified: Certified, *, handlers: Mapping[str, Handler] | None = None
+        self,
+        certified: Certified,
+        *,
+        handlers: Mapping[str, Handler] | None = None,
+        covers: Covers | None = None,
     ) -> Admitted | NotAdmitted | Problem:
-        """Load a certified version without stopping, or refuse it with the list of what stands in the way."""
+        """Load a certified version without stopping, or refuse it with the list of what stands in the way.
+
+        `covers` is asked, while nothing moves, whether the certificate covers what lives by then.
+        """
         async with self._loading:
             self._calls.bar()
             try:
-                ended = await Reload(self._driver).load(certified)
+                ended = await Reload(self._driver, covers).load(certified)
                 if isinstance(ended, Admitted):
                     self._certified = certified
                     if handlers is not None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from temper.machine import diff
 from temper.pipeline import SECONDS_MAX, Live, Read
-from temper.run import Admitted, Image, NotAdmitted, Runtime
+from temper.run import Admitted, Image, NotAdmitted, Obstacle, Runtime
 from temper.serve.apart import ChildFailedError, Judgement, Request, certify_apart
 from temper.serve.problem import ProblemError
 from temper.verify import look_of, report_json
 
 ROUNDS_MAX = 5
 """How often certification starts again because instances have come to where it had not looked."""
+MOVED = "the instances move on faster than the new version can be certified from where they are"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,48 +51,49 @@ class Reloader:
         """
         async with self._one:
             try:
-                reloaded = await self._apply(await self._judge(found, constants))
+                reloaded = await self._load(found, constants)
             except ProblemError as problem:
                 self._tell(problem)
                 raise
             self._tell(reloaded)
             return reloaded
 
-    async def _apply(self, judgement: Judgement) -> Reloaded:
-        runtime = self._runtime
-        old, before = runtime.table, runtime.table_hash
-        assert judgement.certified is not None, "what is not certified was refused before"
-        changes = tuple(str(change) for change in diff(old, judgement.certified.table))
-        ended = await runtime.apply(judgement.certified)
-        if isinstance(ended, NotAdmitted):
-            raise _not_admitted(ended)
-        if not isinstance(ended, Admitted):
-            raise ProblemError(ended.code, ended.message, dict(ended.facts))
-        return Reloaded(before, runtime.table_hash, changes, judgement.report)
-
-    async def _judge(self, found: Read, constants: Mapping[str, str]) -> Judgement:
-        """Certified from everything that lives, also from what came to live while it was looked at."""
-        images: dict[Hashable, Image] = {}
-        lineage = self._runtime.lineage()
+    async def _load(self, found: Read, constants: Mapping[str, str]) -> Reloaded:
+        """Certified from everything that lives, again if instances have come to live elsewhere meanwhile."""
+        runtime, images = self._runtime, self._images(self._runtime.live_images())
         for _ in range(ROUNDS_MAX):
-            images |= self._images()
-            live = Live(lineage, tuple(images.values()))
-            request = Request(found, constants, live, self._seconds_max)
-            try:
-                judgement = await certify_apart(request)
-            except ChildFailedError as wrong:
-                raise ProblemError("internal-error", f"certification broke down: {wrong}") from None
-            if judgement.certified is None:
-                raise _not_certified(judgement)
-            if self._images().keys() <= images.keys():
-                return judgement
-        detail = "the instances move on faster than the new version can be certified from where they are"
-        raise ProblemError("not-admitted", detail, {"report": judgement.report, "reasons": [detail]})
+            judgement = await self._judge(found, constants, tuple(images.values()))
+            assert judgement.certified is not None, "what is not certified is refused before"
+            old, before = runtime.table, runtime.table_hash
+            ended = await runtime.apply(judgement.certified, covers=partial(self._covers, frozenset(images)))
+            match ended:
+                case Admitted():
+                    changes = tuple(str(change) for change in diff(old, runtime.table))
+                    return Reloaded(before, runtime.table_hash, changes, judgement.report)
+                case NotAdmitted(obstacles=(Obstacle(code="instances-moved"),)):
+                    images |= self._images(runtime.live_images())
+                case NotAdmitted():
+                    raise _not_admitted(ended.obstacles)
+                case _:
+                    raise ProblemError(ended.code, ended.message, dict(ended.facts))
+        raise _not_admitted((Obstacle("instances-moved", MOVED),))
 
-    def _images(self) -> dict[Hashable, Image]:
-        """What lives, by how it looks to a search: names and ids are all alike to it, and so are numbers of instances."""
-        table = self._runtime.table
-        return {look_of(table, image.cell): image for image in self._runtime.live_images()}
+    async def _judge(self, found: Read, constants: Mapping[str, str], images: tuple[Image, ...]) -> Judgement:
+        request = Request(found, constants, Live(self._runtime.lineage(), images), self._seconds_max)
+        try:
+            judgement = await certify_apart(request)
+        except ChildFailedError as wrong:
+            raise ProblemError("internal-error", f"certification broke down: {wrong}") from None
+        if judgement.certified is None:
+            raise _not_certified(judgement)
+        return judgement
+
+    def _covers(self, looks: frozenset[Hashable], live: tuple[Image, ...]) -> bool:
+        return self._images(live).keys() <= looks
+
+    def _images(self, live: Iterable[Image]) -> dict[Hashable, Image]:
+        """What lives, by how it looks to a search: names, ids and numbers of instances are all alike to it."""
+        return {look_of(self._runtime.table, image.cell): image for image in live}
 
 
 def _not_certified(judgement: Judgement) -> ProblemError:
@@ -104,10 +107,10 @@ def _not_certified(judgement: Judgement) -> ProblemError:
     return ProblemError("not-certified", f"the new version is not certified: {'; '.join(judgement.reasons)}", facts)
 
 
-def _not_admitted(ended: NotAdmitted) -> ProblemError:
-    reasons = [f"{each.where}: {each.message}" if each.where else each.message for each in ended.obstacles]
+def _not_admitted(obstacles: tuple[Obstacle, ...]) -> ProblemError:
+    reasons = [str(each) for each in obstacles]
     facts = {
-        "obstacles": [{"code": each.code, "where": each.where, "message": each.message} for each in ended.obstacles],
+        "obstacles": [{"code": each.code, "where": each.where, "message": each.message} for each in obstacles],
         "report": "\n".join(["certified, but not admitted:", *(f"  {reason}" for reason in reasons)]),
     }
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
