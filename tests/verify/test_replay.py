@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from support.examples import EXAMPLES, Mutant, mutants
 from support.small import asking, gate, table_of
 from temper.machine import Proved, Refuted, Trace, TransitionTable, universe
 from temper.verify import Diverged, Replayed, replay, search
@@ -88,3 +89,16 @@ def test_a_forged_end_diverges() -> None:
     trace = shown(table)[0][1]
     forged = replace(trace, final=tuple(cell._replace(data=(3,)) for cell in trace.final))
     assert replay(table, forged, universe=universe(table)) == Diverged(3)
+
+
+WITH_A_WORLD = [mutant for mutant in mutants() if mutant.example == "deploy"]
+
+
+@pytest.mark.parametrize("mutant", WITH_A_WORLD, ids=lambda mutant: mutant.name)
+def test_the_traces_of_wrong_deployments_replay(mutant: Mutant) -> None:
+    """Late requests, performs, timers and answers: everything the relation has."""
+    table = table_of(mutant.text((EXAMPLES / "deploy" / "deploy.yaml").read_text(encoding="utf-8")))
+    for name, trace in shown(table):
+        replayed = replay(table, trace, universe=universe(table))
+        assert isinstance(replayed, Replayed), f"{name} diverged at step {replayed.at}"
+        assert name in replayed.shows
