@@ -82,6 +82,19 @@ def test_values_of_composed_types():
     )
 
 
+def test_a_set_of_many_is_given_small_and_says_so():
+    many = SetType(IntType(1, 9))
+    asks = action("ask", sources=("on",), by=("operator",), takes=params(of=many))
+    within = universe(table(entity("Clerk", asks, states=("on",))))
+    assert max(map(len, within.values_of(many))) == 2  # type: ignore[arg-type]
+    assert "; set[int[1, 9]] small; " in str(within)
+
+
+def test_a_reference_to_nothing_is_still_a_value():
+    nobody = replace(orders_table(), scope=Scope(instances=(("Shipment", 0),)))
+    assert universe(nobody).values_of(RefType("Shipment")) == ("nobody",)
+
+
 def test_a_scope_names_values_by_type():
     health = replace(deploy_table(), scope=Scope(values=(("str", ("web",)), ("Health", ("good",)))))
     within = universe(health)

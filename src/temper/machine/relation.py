@@ -173,11 +173,12 @@ class Relation:
 
     def _moves(self, cell: Cell) -> Iterator[Move]:
         """What every call that spawns nothing makes of the cell."""
+        step, move = self.step, self.landing.move
         for offer in self.offers.to(cell[0], cell[2]):
             if not offer.spawns:
-                answer = self.step(cell, offer.call)
+                answer = step(cell, offer.call)
                 if isinstance(answer, Applied):
-                    yield self.landing.move(offer.label(cell, answer.case), answer)
+                    yield move(offer.label(cell, answer[2]), answer)
                 elif answer.code in VIOLATING:
                     yield _violating(offer, cell, answer)
 

@@ -79,6 +79,8 @@ def canonical(system: System) -> System:
 
 def with_cell(cells: tuple[Cell, ...], cell: Cell) -> tuple[Cell, ...]:
     """The cells with this one in its place, old or new."""
+    if len(cells) == 1 and cells[0][1] == cell[1] and cells[0][0] == cell[0]:
+        return (cell,)
     for index, other in enumerate(cells):
         if other[1] == cell[1] and other[0] == cell[0]:
             return (*cells[:index], cell, *cells[index + 1 :])

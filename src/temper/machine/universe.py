@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, product
 
 from temper.machine.expression import Expression, Op, parts
@@ -75,6 +75,8 @@ class Universe:
     """Where an `int` without a range is cut."""
     in_flight: int = 1
     late: int = 4
+    small: tuple[Type, ...] = ()
+    """Set and map types that have too many values, of which only the small ones are given."""
     world: bool = False
     """Whether world entities, performs and late requests are part of the search (`world_matters`)."""
 
@@ -91,7 +93,7 @@ class Universe:
             case PrincipalType():
                 return tuple(name for name, _ in self.principals)
             case RefType(entity):
-                return self.ids_of(entity)
+                return self.ids_of(entity) or ("nobody",)
             case OptionType(of):
                 return (None, *(value for value in self.values_of(of) if value is not None))
             case SetType(of, size_max):
@@ -115,10 +117,11 @@ class Universe:
         counts = (f"{len(ids)} {entity} ({', '.join(ids)})" for entity, ids in self.ids)
         people = (f"{name} [{', '.join(sorted(roles))}]" for name, roles in self.principals)
         given = (f"{of} among {', '.join(show(of, value) for value in values)}" for of, values in self.values)
+        small = (f"{of} small" for of in self.small)
         lo, hi = self.unbounded
         bounds = f"int within [{lo}, {hi}], {self.in_flight} in flight, {self.late} late"
         world = "with the world" if self.world else "without the world"
-        return "; ".join((", ".join(counts), "principals " + ", ".join(people), *given, bounds, world))
+        return "; ".join((", ".join(counts), "principals " + ", ".join(people), *given, *small, bounds, world))
 
 
 def universe(table: TransitionTable, scope: Scope | None = None) -> Universe:
@@ -132,7 +135,7 @@ def universe(table: TransitionTable, scope: Scope | None = None) -> Universe:
     scope = table.scope if scope is None else scope
     literals = tuple(_literals(table))
     unbounded = scope.unbounded or _unbounded(literals)
-    return Universe(
+    whole = Universe(
         ids=_ids(table, dict(scope.instances)),
         principals=_principals(table, scope),
         values=_values(table, scope, literals, unbounded),
@@ -141,6 +144,7 @@ def universe(table: TransitionTable, scope: Scope | None = None) -> Universe:
         late=scope.late,
         world=world_matters(table),
     )
+    return replace(whole, small=tuple(type_ for type_ in dict.fromkeys(_types(table)) if _is_cut_short(whole, type_)))
 
 
 def world_matters(table: TransitionTable) -> bool:
@@ -374,6 +378,16 @@ def _numbers(lo: int, hi: int, literals: tuple[tuple[Type, Value], ...]) -> tupl
         return tuple(range(lo, hi + 1))
     written = {value for type_, value in literals if isinstance(type_, IntType) and isinstance(value, int)}
     return tuple(sorted({lo, hi, *(value for value in written if lo <= value <= hi)}))
+
+
+def _is_cut_short(whole: Universe, type_: Type) -> bool:
+    match type_:
+        case SetType(of):
+            return 2 ** len(whole.values_of(of)) > CHOICES_MAX
+        case MapType(key, value):
+            return len(whole.values_of(value)) ** len(whole.values_of(key)) > CHOICES_MAX
+        case _:
+            return False
 
 
 def _subsets(members: tuple[Value, ...], size_max: int) -> tuple[Value, ...]:
