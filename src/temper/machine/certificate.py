@@ -34,6 +34,8 @@ class Certificate:
     """(component, version) of everything that had a say."""
     notes: tuple[str, ...] = ()
     """What a reader should know besides: each bound at which steps were cut, rows that never fired."""
+    assumptions: tuple[str, ...] = ()
+    """What the verdicts take for granted: fixed roles, and what effects do to the world."""
 
 
 @dataclass(frozen=True, slots=True)

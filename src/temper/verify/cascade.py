@@ -23,6 +23,7 @@ from temper.machine import (
     table_hash,
     universe,
 )
+from temper.verify.assumptions import assumptions
 from temper.verify.budget import Budget
 from temper.verify.explicit import Progress, Report, search
 from temper.verify.obligations import owed
@@ -70,6 +71,7 @@ def certify(
         accepted=table.accept,
         made_with=_made_with(table),
         notes=tuple(note for report in reports for note in report.notes),
+        assumptions=tuple(assumptions(table, looked_at)),
     )
 
 

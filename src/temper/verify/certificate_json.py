@@ -42,6 +42,7 @@ def certificate_to_json(certificate: Certificate) -> dict[str, Any]:
         "accepted": dict(certificate.accepted),
         "made_with": dict(certificate.made_with),
         "notes": list(certificate.notes),
+        "assumptions": list(certificate.assumptions),
     }
 
 
@@ -59,6 +60,7 @@ def certificate_from_json(data: dict[str, Any]) -> Certificate:
         accepted=tuple(data["accepted"].items()),
         made_with=tuple(data["made_with"].items()),
         notes=tuple(data["notes"]),
+        assumptions=tuple(data["assumptions"]),
     )
 
 

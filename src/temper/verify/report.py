@@ -24,6 +24,7 @@ def report_json(certificate: Certificate) -> dict[str, Any]:
         "search": None if certificate.search is None else summary_to_json(certificate.search),
         "scope": certificate.scope,
         "notes": list(certificate.notes),
+        "assumptions": list(certificate.assumptions),
         "made_with": dict(certificate.made_with),
     }
 

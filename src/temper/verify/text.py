@@ -123,6 +123,8 @@ def _counted(certificate: Certificate) -> Iterator[str]:
 
 def _search_lines(certificate: Certificate) -> Iterator[str]:
     yield f"scope: {certificate.scope}"
+    if certificate.assumptions:
+        yield f"assumed: {'; '.join(certificate.assumptions)}"
     search = certificate.search
     if search is not None:
         how = "complete" if search.complete else "not complete"

@@ -210,13 +210,16 @@ class Docket:
         """Answers the question if the run to state `number`, and on through `step`, is concrete."""
         if not question.is_open:
             return
-        trace = self._concrete_run(number, step)
-        question.answer(None if trace is None else verdict(trace))
+        begin = self.exploration.path(number)[0]
+        trace = self._concrete_run(begin, number, step)
+        answer = None if trace is None else verdict(trace)
+        if isinstance(answer, Refuted) and not self._is_usual(begin):
+            answer = Refuted(f"going on from what lives now, {answer.because}", answer.trace)
+        question.answer(answer)
 
-    def _concrete_run(self, number: int, last: Step | None) -> Trace | None:
+    def _concrete_run(self, begin: System, number: int, last: Step | None) -> Trace | None:
         run = [*self.exploration.run(number), *([] if last is None else [last])]
         steps = [step for step in run if isinstance(step, Step)]
-        begin = self.exploration.path(number)[0]
         times = concrete(self.table, steps, None if self._is_usual(begin) else begin)
         return None if times is None else trace_of(self.table, begin, steps)
 
