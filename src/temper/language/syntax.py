@@ -14,7 +14,7 @@ from temper.report import Source, Span
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar: its decoded text and its place. `offsets[i]` is the file offset of character i; there is one more at the end.
+    """A scalar: its decoded text and its place. `offsets[i]` is where character i stands; there is one entry more.
 
     `offsets` is empty where decoded and written text run side by side from `span.start + lead` (plain scalars
     on one line, the usual case).
