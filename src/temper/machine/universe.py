@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, combinations, product
+from math import prod
 
 from temper.machine.expression import Expression, Op, parts
 from temper.machine.table import (
@@ -383,9 +384,9 @@ def _numbers(lo: int, hi: int, literals: tuple[tuple[Type, Value], ...]) -> tupl
 def _is_cut_short(whole: Universe, type_: Type) -> bool:
     match type_:
         case SetType(of):
-            return 2 ** len(whole.values_of(of)) > CHOICES_MAX
+            return prod(2 for _ in whole.values_of(of)) > CHOICES_MAX
         case MapType(key, value):
-            return len(whole.values_of(value)) ** len(whole.values_of(key)) > CHOICES_MAX
+            return prod(len(whole.values_of(value)) for _ in whole.values_of(key)) > CHOICES_MAX
         case _:
             return False
 
