@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Budget:
     """At most so many distinct states (this bounds memory) and so many seconds."""
 
-    states_max: int = 5_000_000
+    states_max: int = 2_000_000
     seconds_max: float = 60.0
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from temper.machine import (
     assert_wellformed,
     table_hash,
     universe,
+    word,
 )
 from temper.verify.assumptions import assumptions
 from temper.verify.budget import Budget
@@ -63,14 +64,15 @@ def certify(
         engine(table, universe=looked_at, budget=budget or Budget(), starts=begins, progress=progress)
         for engine in engines
     ]
+    findings = strongest(report.findings for report in reports)
     return Certificate(
         table=table_hash(table),
-        findings=strongest(report.findings for report in reports),
+        findings=findings,
         search=reports[0].search,
         scope=str(looked_at),
         accepted=table.accept,
         made_with=_made_with(table),
-        notes=tuple(note for report in reports for note in report.notes),
+        notes=(*(note for report in reports for note in report.notes), *_needless(table, findings)),
         assumptions=tuple(assumptions(table, looked_at)),
     )
 
@@ -119,6 +121,16 @@ def strongest(reports: Iterable[Iterable[Finding]]) -> tuple[Finding, ...]:
             if STRENGTH.index(type(finding.verdict)) > STRENGTH.index(type(other.verdict)):
                 best[finding.name] = finding
     return tuple(best.values())
+
+
+def _needless(table: TransitionTable, findings: Iterable[Finding]) -> Iterator[str]:
+    """What is accepted without need, so that an excuse does not outlive its reason."""
+    found = {finding.name: finding for finding in findings}
+    for name, _ in table.accept:
+        if name not in found:
+            yield f"`accept:` names {name}, which is no property or obligation here"
+        elif not any(objections([found[name]], {})):
+            yield f"`accept:` names {name}, which is {word(found[name].verdict)} and needs no excuse"
 
 
 def _made_with(table: TransitionTable) -> tuple[tuple[str, str], ...]:
