@@ -43,6 +43,7 @@ class Case:
     """One fenced blueprint. `text` is the block after it that holds its rendering, if there is one."""
 
     path: Path
+    number: int
     line: int
     info: str
     body: str
@@ -82,6 +83,7 @@ def read_cases(path: Path) -> list[Case]:
         cases.append(
             Case(
                 path,
+                len(cases),
                 text.count("\n", 0, fence.start()) + 1,
                 fence["info"].strip().removeprefix("yaml").strip(),
                 fence["body"],
@@ -142,8 +144,7 @@ def _line(finding: Diagnostic, places: dict[int, int]) -> int:
 def bless(case: Case, rendered: str) -> None:
     """Write the rendering into the case's file. Blocks are blessed one at a time, so that offsets hold."""
     text = case.path.read_text(encoding="utf-8")
-    fresh = next(one for one in read_cases(case.path) if one.line == case.line or one.body == case.body)
-    start, end = fresh.golden_at
+    start, end = read_cases(case.path)[case.number].golden_at
     case.path.write_text(text[:start] + rendered + text[end:], encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ One file answers one question. All of them note what they find and read on, so t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from temper.language.blueprint import Blueprint
@@ -12,12 +13,13 @@ from temper.language.check.change import read_accepted, read_grandfathered, read
 from temper.language.check.declared import Declared
 from temper.language.check.effect import read_effect
 from temper.language.check.entity import read_entity
-from temper.language.check.findings import Findings
+from temper.language.check.findings import EnoughError, Findings
 from temper.language.check.names import Letters, check_name, check_names
 from temper.language.check.policy import check_policies
 from temper.language.check.property import read_property
 from temper.language.check.scope import read_scope
 from temper.language.check.signature import declare_signatures
+from temper.language.check.size import check_size
 from temper.language.check.vocabulary import declare_words
 from temper.language.syntax import Tree
 from temper.report import Diagnostic
@@ -40,12 +42,21 @@ def check(tree: Tree, constants: Mapping[str, str] = _NOTHING) -> tuple[Blueprin
     '`A` has no state `onn`'
     """
     findings = Findings()
+    blueprint = None
+    with contextlib.suppress(EnoughError):
+        blueprint = _checked(tree, constants, findings)
+    return (None if findings.errors else blueprint), findings.sorted()
+
+
+def _checked(tree: Tree, constants: Mapping[str, str], findings: Findings) -> Blueprint | None:
+    if not check_size(tree, findings):
+        return None
     check_name(tree.name, "blueprints", Letters.SMALL, findings)
     words = words_of(tree, constants, findings)
     blueprint = _bodies(tree, words, findings)
     if not findings.errors and tree.policies:
         check_policies(blueprint, tree.policies, findings)
-    return (None if findings.errors else blueprint), findings.sorted()
+    return blueprint
 
 
 def words_of(tree: Tree, constants: Mapping[str, str] = _NOTHING, findings: Findings | None = None) -> Declared:

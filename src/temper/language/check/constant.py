@@ -8,7 +8,7 @@ from temper.language.check.findings import Findings
 from temper.language.check.place import Place
 from temper.language.check.read import read_node
 from temper.language.python import Parsed
-from temper.machine import INT, Environment, Expression, Op, TransitionTable, Value, evaluator, parts
+from temper.machine import INT, INT_MAX, INT_MIN, Environment, Expression, Op, TransitionTable, Value, evaluator, parts
 
 _OPEN = frozenset({Op.FIELD, Op.STATE, Op.SELF, Op.CALLER, Op.NOW, Op.ARGUMENT, Op.READ, Op.INSTANCES})
 _EMPTY = TransitionTable("", (), (), (), (), (), ())
@@ -30,4 +30,7 @@ def closed_int(parsed: Parsed, node: ast.expr, place: Place, findings: Findings)
         return None
     value = value_of(found)
     assert isinstance(value, int)
+    if not INT_MIN <= value <= INT_MAX:
+        findings.add("number-too-large", f"{place.what} does not fit in 64 bits", parsed.span(node), reason="too large")
+        return None
     return value

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
 
 from temper.report import Diagnostic, Edit, Help, Label, Severity, Span, suggest
 
 FINDINGS_MAX = 100
+CANDIDATES_MAX = 500
+"""How many names a misspelt one is compared with."""
+
+
+class EnoughError(Exception):
+    """There are as many findings as anybody reads. `check` stops here, so that a hostile file costs little."""
 
 
 class Findings:
@@ -31,8 +39,11 @@ class Findings:
 
     def put(self, diagnostic: Diagnostic) -> None:
         """Note a finding that somebody else has worded; the same one twice is one."""
-        if diagnostic not in self._found:
-            self._found.append(diagnostic)
+        if diagnostic in self._found:
+            return
+        self._found.append(diagnostic)
+        if len(self._found) >= FINDINGS_MAX:
+            raise EnoughError
 
     @property
     def errors(self) -> int:
@@ -40,9 +51,13 @@ class Findings:
         return sum(1 for one in self._found if one.severity is Severity.ERROR)
 
     def sorted(self) -> tuple[Diagnostic, ...]:
-        """Everything found, in the order of the files, up to a bound that a reader can bear."""
+        """Everything found, in the order of the files."""
         found = sorted(self._found, key=lambda one: (one.span.path, one.span.start) if one.span else ("", -1))
-        return tuple(found[:FINDINGS_MAX])
+        if len(found) >= FINDINGS_MAX:
+            found[-1] = replace(
+                found[-1], notes=(*found[-1].notes, f"only the first {FINDINGS_MAX} findings are shown")
+            )
+        return tuple(found)
 
 
 def instead(span: Span, replacement: str, text: str = "") -> tuple[Help, ...]:
@@ -52,7 +67,7 @@ def instead(span: Span, replacement: str, text: str = "") -> tuple[Help, ...]:
 
 def did_you_mean(span: Span, word: str, candidates: Iterable[str]) -> tuple[Help, ...]:
     """A help with the nearest name, if one is near."""
-    near = suggest(word, tuple(candidates))
+    near = suggest(word, islice(candidates, CANDIDATES_MAX))
     return () if near is None else instead(span, near, f"did you mean `{near}`?")
 
 
@@ -67,11 +82,12 @@ def listed(words: Iterable[str], *, most: int = 12) -> str:
     >>> listed(["a", "b", "c"]), listed([])
     ('`a`, `b` and `c`', 'none')
     """
-    quoted = [f"`{word}`" for word in words]
-    if not quoted:
+    all_words = list(words)
+    if not all_words:
         return "none"
-    if len(quoted) > most:
-        quoted = [*quoted[: most - 1], f"{len(quoted) - most + 1} more"]
+    quoted = [f"`{word}`" for word in all_words[:most]]
+    if len(all_words) > most:
+        quoted[-1] = f"{len(all_words) - most + 1} more"
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 

@@ -14,7 +14,7 @@ from temper.language.check.place import Place
 from temper.language.check.read import read_stored
 from temper.language.python import mentions
 from temper.language.syntax import ActionSyntax, CaseSyntax, EffectSyntax, EntitySyntax, Pairs, Text, Tree
-from temper.machine import NEW, UNKNOWN, Field, Type, initial
+from temper.machine import NEW, UNKNOWN, Field, Type, contains, initial, show
 
 
 def declare_signatures(tree: Tree, words: Declared, findings: Findings) -> None:
@@ -167,7 +167,18 @@ def _field(name: Text, text: Text, words: Declared, findings: Findings) -> Field
         return Field(name.text, type_, initial(type_), span=name.span)
     place = Place(words, f"the default of `{name.text}`")
     found = read_stored(default, type_, place, findings)
-    return None if found is None else Field(name.text, type_, value_of(found), span=name.span)
+    if found is None:
+        return None
+    value = value_of(found)
+    if not contains(type_, value):
+        findings.add(
+            "literal-out-of-range",
+            f"the default of `{name.text}` is no {type_}: it is {show(type_, value)}",
+            default.span,
+            reason="outside of its range or size",
+        )
+        return None
+    return Field(name.text, type_, value, span=name.span)
 
 
 def _action(syntax: ActionSyntax, words: Declared, findings: Findings) -> ActionName:
