@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import threading
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ import pytest
 
 from support.parcels import PARCELS
 from support.running import table_of
+from support.tree import ROOT
 from temper.run import Ask, AttemptFailedError, HandlersBrokenError, load_handlers
 from temper.run.handlers.http import HttpHandler
 from temper.run.handlers.wire import ANSWER_BYTES_MAX
@@ -267,3 +269,20 @@ def test_wrong_python_says_where(tmp_path: Path, text: str, message: str) -> Non
 def test_other_files_are_no_handlers(tmp_path: Path) -> None:
     with pytest.raises(HandlersBrokenError, match=r"ends in \.py or \.toml"):
         load_handlers(tmp_path / "handlers.yaml")
+
+
+def test_the_file_that_the_reference_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "reference" / "handlers.md").read_text(encoding="utf-8")
+    shown = {kind: text for kind, text in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)}
+    written(tmp_path, "handlers.py", shown["python"])
+    written(tmp_path, "probe", "#!/bin/sh\n").chmod(0o755)
+    (tmp_path / "acme").mkdir()
+    written(tmp_path, "acme/__init__.py", "")
+    written(tmp_path, "acme/effects.py", "def notify(**args): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("ROUTER_TOKEN", "PROBE_TOKEN"):
+        monkeypatch.setenv(name, "t")
+    found = load_handlers(written(tmp_path, "temper.toml", shown["toml"]))
+    assert sorted(found) == ["notify", "probe", "shift_traffic"]
+    assert isinstance(found["shift_traffic"], HttpHandler)
+    assert found["shift_traffic"].headers == {"Authorization": "Bearer t"}

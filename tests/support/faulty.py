@@ -54,7 +54,7 @@ class FaultyStore:
 
     def _check(self) -> None:
         if self.is_dead:
-            raise StoreError("dead")
+            raise StoreError("the disk failed")
         if self.is_full:
             raise StorageFullError("there is no room left for the journal")
 

@@ -52,7 +52,6 @@ PROBLEMS = {
     "shutting-down": "the runtime is closing and takes no more calls",
     "unknown-entity": "the blueprint has no such entity, or it is a world entity",
     "unknown-instance": "there is no instance with this id",
-    "unknown-record": "there is no such record",
     "id-taken": "the id was given out already, to an instance or to a spawn on its way",
     "stale-version": "the instance has changed since the caller looked",
     "idempotency-key-reused": "the key already stands for another request",

@@ -34,9 +34,9 @@ def check_invariants(
             if property_ not in old.table.properties or reads & touched:
                 obstacles.append(Obstacle("too-many-to-check", _too_many(property_)))
         elif (broken := holder(new.table, property_)(view)) is not None:
-            names = ", ".join(f"{name} = {id_}" for name, id_ in broken)
-            message = f"`{property_.name}` does not hold" + (f" for {names}" if names else "")
-            obstacles.append(Obstacle("invariant-violated", message, names))
+            entities = dict(property_.variables)
+            where = ", ".join(f"{entities[name]} {id_}" for name, id_ in broken)
+            obstacles.append(Obstacle("invariant-violated", f"`{property_.name}` does not hold", where))
     return obstacles, tuple(unchecked)
 
 
