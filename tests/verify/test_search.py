@@ -120,6 +120,31 @@ def test_leaving_a_range_is_refuted_and_hides_nothing() -> None:
     assert steps_to(text, "range:Gate.count") == 7
 
 
+def test_a_call_that_breaks_two_ranges_shows_the_first_and_hides_the_second() -> None:
+    text = gate().replace('{count: "int[0, 3]"}', '{count: "int[0, 3]", also: "int[0, 3]"}')
+    both = text.replace("when: count < 3, set: {count: count + 1}", "set: {count: count + 1, also: also + 1}")
+    found = verdicts(both)
+    assert (found["range:Gate.count"], found["range:Gate.also"]) == ("refuted", "unknown")
+    assert because(both, "range:Gate.also") == "masked: some calls were rejected for another violation first"
+
+
+def test_what_is_passed_on_has_a_range_of_its_own() -> None:
+    text = asking().replace("  work:\n", "  work:\n    params: {tries: 'int[0, 1]'}\n")
+    text = text.replace("states: [idle, asking", "data: {tries: 'int[0, 3]'}\n    states: [idle, asking")
+    text = text.replace("from: idle\n", "from: idle\n        set: {tries: min(3, tries + 1)}\n").replace(
+        "with: {}", "with: [tries]"
+    )
+    assert because(text, "range:work.tries") == "`tries` of `work` would become 2, which is no int[0, 1]"
+
+
+def test_keys_that_coincide_are_refuted() -> None:
+    text = gate().replace('{count: "int[0, 3]"}', '{count: "int[0, 3]", marks: "map[int[0, 3], bool]"}')
+    marks = '"marks[count]": "True", "marks[min(count, 1)]": "False"'
+    text = text.replace("set: {count: count + 1}", "set: {count: count + 1, " + marks + "}")
+    assert because(text, "distinct_keys:Gate.lift") == "`lift` sets `marks` twice under the same key 0"
+    assert verdicts(text)["range:Gate.count"] == "unknown", "what is rejected for its keys shows nothing of ranges"
+
+
 def test_things_move_by_themselves() -> None:
     text = asking(failed="ignore", patience="ignore", more="").replace("waits: [idle]", "waits: []")
     assert because(text, "moves:Job.idle") == "Job j1 is in idle, with no timer armed and no delivery from or to it"

@@ -188,13 +188,14 @@ class Docket:
                 self.awaited = {(row.entity, row.action) for row in self.unfired}
 
     def _look_at_step(self, number: int, system: System, step: Step) -> None:
+        entity, args = step.label.address.entity, dict(step.label.args)
         before, after = _view(system), _view(step.system)
-        for check in self.steps[step.label.address.entity]:
+        for check in self.steps[entity]:
             binding = check.look(before, after, step.label)
-            if binding is not None and check.question.is_open:
-                args = dict(step.label.args)
+            if binding is not None:
                 because = violation_text(self.table, check.property, binding, view=after, before=before, args=args)
                 self._answer(check.question, number, step, _refuted(because))
+                self.steps[entity] = [check for check in self.steps[entity] if check.question.is_open]
 
     def cut(self, number: int, system: System, cut: Cut) -> None:
         self.cuts[cut.bound, cut.where] += 1
