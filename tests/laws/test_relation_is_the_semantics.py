@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from support.abstraction import abstract, dues_fit
 from support.oracle import Oracle, State, Taken
 from support.random_tables import random_tables
 from temper.machine import Cut, Relation, Step, System, TransitionTable, concrete, universe
-
-LAW = settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def erased(system: System) -> System:
@@ -31,7 +29,6 @@ def facts_of_oracle(oracle: Oracle, taken: Taken) -> tuple[object, ...]:
     return taken.rule, abstract(oracle, taken.state), taken.violations
 
 
-@LAW
 @given(random_tables(), st.integers(0, 2**32), st.sampled_from([0, 700, 2500]))
 def test_every_step_of_one_is_a_step_of_the_other(table: TransitionTable, seed: int, late_by: int) -> None:
     """Along a random run of the oracle, with real clocks, both give the same successors, cuts and violations.
@@ -43,7 +40,7 @@ def test_every_step_of_one_is_a_step_of_the_other(table: TransitionTable, seed: 
     oracle, relation = Oracle(table, within), Relation(table, within)
     state, system = oracle.start(), relation.start()
     assert abstract(oracle, state) == erased(system)
-    for _ in range(12):
+    for _ in range(10):
         found = list(relation.steps(system))
         taken = list(oracle.successors(state, late_by))
         ours, theirs = {facts_of_search(step) for step in found}, {facts_of_oracle(oracle, step) for step in taken}
@@ -73,7 +70,6 @@ def follow(
     return chosen.state, matching[0].system
 
 
-@LAW
 @given(random_tables(), st.integers(0, 2**32))
 def test_what_is_concrete_is_a_run(table: TransitionTable, seed: int) -> None:
     """A trace of the search for which `concrete` finds times is, at those times, a run of the oracle.
@@ -84,7 +80,7 @@ def test_what_is_concrete_is_a_run(table: TransitionTable, seed: int) -> None:
     within = universe(table)
     oracle, relation = Oracle(table, within), Relation(table, within)
     system, trace = relation.start(), list[Step]()
-    for _ in range(14):
+    for _ in range(10):
         going = [step for step in relation.steps(system) if isinstance(step, Step)]
         if not going:
             break
@@ -102,6 +98,6 @@ def test_what_is_concrete_is_a_run(table: TransitionTable, seed: int) -> None:
     for step, moment in zip(trace, times, strict=True):
         wanted = facts_of_search(step)
         taken = [t for state in states for t in oracle.successors(state, exactly=moment)]
-        states = [t.state for t in taken if not t.cut and facts_of_oracle(oracle, t) == wanted]
+        fitting = [t.state for t in taken if not t.cut and facts_of_oracle(oracle, t) == wanted]
+        states = list({repr(state): state for state in fitting}.values())
         assert states, f"no run takes {step.label} at {moment}"
-        states = states[:4]

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from support.oracle import Done, Oracle, OracleCell, oracle_step
@@ -27,18 +27,16 @@ from temper.machine import (
     universe,
 )
 
-LAW = settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 IDS = ("x1", "x2", "x3", "x4")
 
 
-@LAW
 @given(random_tables(), st.integers(0, 2**32))
 def test_step_is_the_oracles(table: TransitionTable, seed: int) -> None:
     """For cells met on a random run, with times of their own, every action with right and wrong arguments."""
     chance = random.Random(seed)
     oracle = Oracle(table, universe(table))
     state = oracle.start(now=5)
-    for moment in range(10):
+    for moment in range(6):
         for cell in state.cells.values():
             for action in table.entity(cell.address.entity).actions:
                 for call in calls(oracle, action, chance, cell.clock + chance.choice([0, 300])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.abstraction import abstract
@@ -13,7 +13,6 @@ from support.oracle import Oracle, State
 from support.tables import DURATION_TYPE, action, entity, lit, table
 from temper.machine import Relation, Scope, Step, Timer, TransitionTable, concrete, universe
 
-LAW = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 STATES = ("a", "b")
 NAMES = ("one", "two", "three")
 
@@ -47,7 +46,6 @@ def targets() -> Any:
     return st.sampled_from([("go", "come", "ignore"), ("come", "ignore"), ("ignore",), ("go",)])
 
 
-@LAW
 @given(clocks(), st.integers(0, 2**32))
 def test_every_walk_of_one_cell_has_times(clock: TransitionTable, seed: int) -> None:
     chance = random.Random(seed)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from temper.machine.policy import Decision, PolicyProblem, cedar_schema, policy_problems
     from temper.machine.property import Property, PropertyKind
     from temper.machine.python import Environment, View, evaluator
+    from temper.machine.reads import expressions, world_matters
     from temper.machine.relation import Relation, next_steps, relation, start
     from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
     from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
@@ -80,7 +81,7 @@ if TYPE_CHECKING:
     from temper.machine.target import Again, Ignored, Stepped, Taken, Unhandled, apply_target
     from temper.machine.text import text
     from temper.machine.trace import Change, Label, Trace, TraceStep
-    from temper.machine.universe import Universe, expressions, universe, world_matters
+    from temper.machine.universe import Universe, universe
     from temper.machine.value import (
         BOOL,
         DURATION,

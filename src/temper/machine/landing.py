@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from temper.machine.bounds import Fits, within
 from temper.machine.cell import Address, Applied, Cell, Delivery, Effecting, Message, Refusal, Site, Spawning
 from temper.machine.late import joins, merged, ranked
 from temper.machine.step import spawns_max
@@ -25,7 +26,7 @@ from temper.machine.system import (
 from temper.machine.table import DeliveryKind, Effect, Entity, Request, Target, Template, TransitionTable, templates
 from temper.machine.target import Declined
 from temper.machine.trace import Label
-from temper.machine.universe import Fits, Universe, within
+from temper.machine.universe import Universe
 from temper.machine.value import Value
 from temper.machine.zone import NO_TIMERS, Zone, arm, fire, reach
 

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, combinations, product
+from itertools import combinations, product
 from math import prod
 
-from temper.machine.expression import Expression, Op, parts
+from temper.machine.expression import Op, parts
+from temper.machine.reads import expressions, property_parts, world_matters
 from temper.machine.table import (
-    NEW,
-    Action,
     Effect,
-    Entity,
     Parameter,
     Scope,
     Send,
     Spawn,
     TransitionTable,
-    Update,
     templates,
 )
 from temper.machine.value import (
@@ -45,7 +42,6 @@ from temper.machine.value import (
     TimeType,
     Type,
     Value,
-    contains,
     finite_values,
     initial,
     show,
@@ -148,96 +144,6 @@ def universe(table: TransitionTable, scope: Scope | None = None) -> Universe:
     return replace(whole, small=tuple(type_ for type_ in dict.fromkeys(_types(table)) if _is_cut_short(whole, type_)))
 
 
-def world_matters(table: TransitionTable) -> bool:
-    """Whether the outside must be searched: something reads it, or something may be refused there.
-
-    Where nobody reads the world and none of its actions can be rejected, a `surely` outcome can always come and a
-    range is never left, so that leaving the world out loses no run of the rest and adds none.
-    """
-    outside = {entity.name for entity in table.entities if entity.world}
-    reads = any(part.op is Op.READ and _refers(part, outside) for owner in table.properties for part in _of(owner))
-    lists = any(part.op is Op.INSTANCES and part.name in outside for owner in table.properties for part in _of(owner))
-    told = any(outcome.told for effect in table.effects for outcome in effect.outcomes)
-    ranged = any(entity in outside for prop in table.properties for _, entity in prop.variables)
-    resists = any(
-        not _always_applies(entity, action) for entity in table.entities if entity.world for action in entity.actions
-    )
-    timed = any(entity.timers for entity in table.entities if entity.world)
-    return reads or lists or told or ranged or resists or timed
-
-
-def expressions(table: TransitionTable) -> Iterator[Expression]:
-    """Every whole expression of the table: guards, updates, arguments, delays, what is told, and properties."""
-    for entity in table.entities:
-        for action in entity.actions:
-            yield from action_expressions(action)
-        yield from (timer.after for timer in entity.timers)
-    for effect in table.effects:
-        yield from _effect_expressions(effect)
-    for prop in table.properties:
-        yield from (part for part in (prop.whenever, prop.body) if part is not None)
-
-
-def action_expressions(action: Action) -> Iterator[Expression]:
-    """Every whole expression of one action, its cases and its deliveries included."""
-    guards = (action.guard, *(case.guard for case in action.cases))
-    yield from (guard for guard in guards if guard is not None)
-    for updates in (action.updates, *(case.updates for case in action.cases)):
-        for update in updates:
-            yield from _update_expressions(update)
-    for case in action.cases:
-        for template in case.deliveries:
-            yield from (value for _, value in template.args)
-            if isinstance(template, Send):
-                yield template.to
-
-
-def _update_expressions(update: Update) -> tuple[Expression, ...]:
-    return (update.value,) if update.key is None else (update.key, update.value)
-
-
-def _effect_expressions(effect: Effect) -> Iterator[Expression]:
-    yield from (value for outcome in effect.outcomes for _, value in outcome.told)
-    if effect.performs is not None:
-        yield from (value for _, value in effect.performs.args)
-
-
-def _of(prop: object) -> Iterator[Expression]:
-    for whole in (getattr(prop, "whenever", None), getattr(prop, "body", None)):
-        if whole is not None:
-            yield from parts(whole)
-
-
-def _refers(read: Expression, entities: set[str]) -> bool:
-    of = read.operands[0].type
-    return isinstance(of, RefType) and of.entity in entities
-
-
-def _always_applies(entity: Entity, action: Action) -> bool:
-    total = action.guard is None and any(case.guard is None for case in action.cases)
-    everywhere = set(entity.states) <= set(action.sources)
-    updates = chain(action.updates, *(case.updates for case in action.cases))
-    return total and everywhere and all(_stays_in_range(entity, update) for update in updates)
-
-
-def _stays_in_range(entity: Entity, update: Update) -> bool:
-    """Whether the value written is, by its type alone, in the range of the field. Only plain values are judged."""
-    declared = next(field.type for field in entity.fields if field.name == update.name)
-    if update.key is not None:
-        return False
-    if isinstance(declared, BoolType | EnumType):
-        return True
-    plain = update.value.op in {Op.ARGUMENT, Op.FIELD, Op.LITERAL}
-    within = isinstance(declared, IntType) and isinstance(update.value.type, IntType)
-    if plain and update.value.op is Op.LITERAL and isinstance(declared, IntType):
-        return contains(declared, update.value.value)
-    if plain and within:
-        assert isinstance(declared, IntType)
-        assert isinstance(update.value.type, IntType)
-        return declared.lo <= update.value.type.lo and update.value.type.hi <= declared.hi
-    return plain and update.value.type == declared and not isinstance(declared, IntType)
-
-
 def _literals(table: TransitionTable) -> Iterator[tuple[Type, Value]]:
     for whole in expressions(table):
         for part in parts(whole):
@@ -277,7 +183,7 @@ def _meeting(table: TransitionTable) -> set[str]:
     for prop in table.properties:
         counted = Counter(entity for _, entity in prop.variables)
         met |= {entity for entity, count in counted.items() if count > 1}
-        met |= {part.name for part in _of(prop) if part.op is Op.INSTANCES}
+        met |= {part.name for part in property_parts(prop) if part.op is Op.INSTANCES}
     return met
 
 
@@ -405,41 +311,3 @@ def _maps(keys: tuple[Value, ...], values: tuple[Value, ...], start: Value) -> t
         rows = product([start, *others], repeat=len(keys))
         return tuple(FrozenMap({k: v for k, v in zip(keys, row, strict=True) if v != start}) for row in rows)
     return (FrozenMap(), *(FrozenMap({key: value}) for key in keys for value in others))
-
-
-Fits = Callable[[Value], bool]
-
-
-def within(type_: Type, unbounded: tuple[int, int]) -> Fits | None:
-    """A check that every `int` without a range inside a value is within the bounds; None if there is none to check."""
-    lo, hi = unbounded
-    match type_:
-        case IntType() if type_ == INT:
-            return lambda value: isinstance(value, int) and lo <= value <= hi
-        case OptionType(of):
-            inner = within(of, unbounded)
-            return None if inner is None else lambda value: value is None or inner(value)
-        case SetType(of):
-            return _set_within(within(of, unbounded))
-        case MapType(key, item):
-            return _map_within(within(key, unbounded), within(item, unbounded))
-        case _:
-            return None
-
-
-def _set_within(members: Fits | None) -> Fits | None:
-    return None if members is None else lambda value: isinstance(value, frozenset) and all(map(members, value))
-
-
-def _map_within(keys: Fits | None, items: Fits | None) -> Fits | None:
-    if keys is None and items is None:
-        return None
-    return lambda value: (
-        isinstance(value, FrozenMap)
-        and all((keys is None or keys(k)) and (items is None or items(v)) for k, v in value.items())
-    )
-
-
-def constructors(entity: Entity) -> tuple[Action, ...]:
-    """The actions that bring an instance into being."""
-    return tuple(action for action in entity.actions if NEW in action.sources)
