@@ -84,7 +84,8 @@ class _Deliveries:
             then[outcome.text] = self.target(target, pool, f"the outcome `{outcome.text}` of `{name}`", "")
         written = {outcome.text for outcome, _ in syntax.then}
         missing = [outcome for outcome in (*effect.outcomes, UNKNOWN) if outcome not in written]
-        if missing and before == self.findings.errors:
+        misspelt = any(outcome != UNKNOWN and outcome not in effect.outcomes for outcome in written)
+        if missing and not misspelt:
             self.findings.add(
                 "outcome-without-target",
                 f"nothing follows the outcome {listed(missing)} of `{name}`"

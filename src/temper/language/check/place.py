@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from temper.language.check.declared import Declared, EntityName
 from temper.machine import Type
+from temper.report import Label
 
 
 class Variable(NamedTuple):
@@ -46,5 +47,7 @@ class Place:
     """References are followed and instances are ranged over: properties, and what an outcome tells."""
     unset: Mapping[str, str] = field(default_factory=dict)
     """Fields of a new instance that have no value yet, with the reason."""
+    because: tuple[Label, ...] = ()
+    """Where it is declared what the expression must be."""
     old: bool = False
     """A migration: unknown bare names are fields of the old version, of whatever type is asked for."""

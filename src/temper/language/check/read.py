@@ -36,6 +36,7 @@ def read_stored(text: Text, expected: Type, place: Place, findings: Findings) ->
             f"{literal.value} is not in {bare}, which {place.what} needs",
             literal.span,
             reason=f"outside {bare.lo} to {bare.hi}",
+            labels=place.because,
         )
         return None
     return found
@@ -59,8 +60,7 @@ def read_guard(text: Text, place: Place, findings: Findings) -> Expression | Non
     found = _bounded(reading, reading.infer_plain(parsed.body, BOOL))
     if found is None or found.type == BOOL:
         return found
-    written = parsed.written(parsed.body)
-    helps = reading.instead(parsed.body, f"{written} != 0") if isinstance(found.type, IntType) else ()
+    helps = _compared(reading) if isinstance(found.type, IntType) else ()
     labels = tuple(label for inner in (found, *found.operands) for label in reading.label(inner))
     reading.add(
         "guard-not-boolean",
@@ -72,6 +72,15 @@ def read_guard(text: Text, place: Place, findings: Findings) -> Expression | Non
         helps=helps,
     )
     return None
+
+
+def _compared(reading: Reading) -> tuple[Help, ...]:
+    """The comparison that a number was probably meant to be: `a - b` is how other languages ask `b <= a`."""
+    body = reading.parsed.body
+    if isinstance(body, ast.BinOp) and isinstance(body.op, ast.Sub):
+        meant = f"{reading.parsed.written(body.right)} <= {reading.parsed.written(body.left)}"
+        return reading.instead(body, meant, f"did you mean `{meant}`?")
+    return reading.instead(body, f"{reading.parsed.written(body)} != 0")
 
 
 def read_node(parsed: Parsed, node: ast.expr, place: Place, findings: Findings, expected: Type) -> Expression | None:

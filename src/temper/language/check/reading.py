@@ -107,7 +107,7 @@ class Reading:
             f"{self.place.what} needs {article(expected)} here, but `{written}` is {article(found.type)}",
             node,
             reason=f"this is {article(found.type)}",
-            labels=self.label(found),
+            labels=(*self.label(found), *self.place.because),
             helps=helps,
         )
 

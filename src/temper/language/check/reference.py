@@ -93,7 +93,7 @@ def _none(reading: Reading, node: ast.expr, hint: Type | None) -> Expression | N
         f"None does not fit here: {article(hint)} is never None",
         node,
         reason=f"{article(hint)} is expected",
-        helps=(),
+        labels=reading.place.because,
         notes=(f"declare it `{hint} | None` if it can be missing",),
     )
     return None

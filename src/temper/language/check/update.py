@@ -61,7 +61,8 @@ def _update(
     field = _field(parsed, node, name, entity, findings)
     if field is None or not _once(name, target.span, seen, findings, whole=key_node is None):
         return None
-    place = replace(place, what=f"the new value of `{target.text}` in {place.what}")
+    because = declared(field.span, f"`{name}` is declared {article(field.type)} here")
+    place = replace(place, what=f"the new value of `{target.text}` in {place.what}", because=because)
     if key_node is None:
         found = read_stored(value, field.type, place, findings)
         return None if found is None else Update(name, None, found, target.span)
