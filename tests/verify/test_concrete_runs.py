@@ -7,7 +7,7 @@ import pytest
 from support.small import findings_of, table_of
 from temper.machine import ARMED, Refuted, System, TransitionTable, Unknown, concrete, relation, universe, word
 from temper.verify import search
-from temper.verify.explicit import docket
+from temper.verify.explicit import docket, question
 
 RACE = """
 temper: 1
@@ -62,6 +62,21 @@ def test_what_cannot_be_repeated_refutes_nothing_and_exhausts_nothing(monkeypatc
         "final:Hare.home",
         "final:Tortoise.home",
     }
+
+
+def test_rows_and_goals_that_were_only_seen_in_vain_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question is given up after many vain tries; that must not make it look answered."""
+    text = RACE.replace(
+        "properties:\n",
+        "properties:\n  can_win: {possible: Hare.state == home}\n  fine: {always: Hare.state != home or 1 < 2}\n",
+    )
+    table = table_of(text)
+    monkeypatch.setattr(docket, "concrete", lambda *_: None)
+    monkeypatch.setattr(question, "TRIES_MAX", 1)
+    found = findings_of(search(table, universe=universe(table)))
+    assert found["can_win"].verdict != found["fine"].verdict
+    assert isinstance(found["fine"].verdict, Unknown)
+    assert found["fine"].verdict.because.startswith("not within U: never fired: Hare.run from ready, case 0; ")
 
 
 def going(table: TransitionTable) -> System:

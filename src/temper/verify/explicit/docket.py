@@ -70,6 +70,7 @@ class Docket:
         self.steps: dict[str, list[StepCheck]] = {}
         self.reachable: dict[tuple[str, str], Question] = {}
         self.moving: dict[tuple[str, str], Question] = {}
+        self.rows: dict[Row, Question] = {}
         self.unfired: dict[Row, tuple[Question, ...]] = {}
         self.awaited: set[tuple[str, str]] = set()
         for property_ in table.properties:
@@ -110,6 +111,7 @@ class Docket:
             asked = [self._ask(happens(row), once=True)]
             if has_several_rows(action):
                 asked.append(self._ask(fires(row), once=True))
+            self.rows[row] = asked[-1]
             self.unfired[row] = tuple(asked)
             self.awaited.add((row.entity, row.action))
 
@@ -163,7 +165,7 @@ class Docket:
                 self._violated(number, step, violation)
         if label.case is None:
             return
-        if self.witnessing and (label.address[0], label.action) in self.awaited:
+        if self.awaited and self.witnessing and (label.address[0], label.action) in self.awaited:
             self._fired(number, system, step)
         if label.address[0] in self.steps:
             self._look_at_step(number, system, step)
@@ -202,6 +204,17 @@ class Docket:
         for violation in cut.violations:
             fired = cut.label.cause if cut.label.rule == "fire" else ""
             self._violated(number, Step(cut.label, system, cut.violations, Timing(fired=fired)), violation)
+
+    # What is missing at the end.
+
+    def never_fired(self) -> list[Row]:
+        """The rows that no concrete run fired."""
+        return [row for row, question in self.rows.items() if question.verdict is None]
+
+    def never_reached(self) -> list[str]:
+        """The author's `possible` properties that no concrete run reached."""
+        asked = (question for question in self.questions.values() if question.once and not question.obligation)
+        return [question.name for question in asked if question.verdict is None]
 
     # What is answered.
 

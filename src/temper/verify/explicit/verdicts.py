@@ -43,7 +43,7 @@ class Ending:
     def notes(self) -> tuple[str, ...]:
         """Every cut with its count, every row that never fired, and what was left out on purpose."""
         cuts = [f"cut at {bound} in {where}: {_times(count)}" for (bound, where), count in self._cuts()]
-        missing = [f"{row} never fires" for row in self.docket.unfired]
+        missing = [f"{row} never fires" for row in self.docket.never_fired()]
         world = [] if self.universe.world or not self._has_world() else ["the world was left out: nothing looks at it"]
         return (*cuts, *missing, *world)
 
@@ -73,15 +73,14 @@ class Ending:
         return sorted(self.docket.cuts.items(), key=lambda entry: (-entry[1], entry[0]))
 
     def _unfired(self) -> str:
-        named = [str(row) for row in self.docket.unfired if not self._is_accepted(row)]
+        named = [str(row) for row in self.docket.never_fired() if not self._is_accepted(row)]
         return f"not within U: never fired: {_listed(named)}" if named else ""
 
     def _is_accepted(self, row: Row) -> bool:
         return happens(row) in self.accepted or fires(row) in self.accepted
 
     def _unreached(self) -> str:
-        checks = self.docket.possibles
-        named = [check.property.name for check in checks if check.property.name not in self.accepted]
+        named = [name for name in self.docket.never_reached() if name not in self.accepted]
         return f"not within U: never reached: {_listed(named)}" if named else ""
 
     def _note_loose_parts(self) -> None:
