@@ -86,7 +86,6 @@ class Declared:
     broken: set[str] = field(default_factory=set)
     """Names that are declared but could not be read; who uses one keeps silent."""
     types: dict[str, Type] = field(default_factory=dict)
-    type_spans: dict[str, Span] = field(default_factory=dict)
     effects: dict[str, EffectName] = field(default_factory=dict)
     entities: dict[str, EntityName] = field(default_factory=dict)
     entity_names: dict[str, EntitySyntax] = field(default_factory=dict)

@@ -141,7 +141,6 @@ def _types(tree: Tree, words: Declared, findings: Findings) -> None:
             _enum(type_.name, type_.value, words, findings)
     for name in pending:
         _resolve(name, pending, (), words, findings)
-    words.type_spans = {type_.name.text: type_.name.span for type_ in tree.types}
     order = [name for name in pending if name in words.types]
     words.types = {name: words.types[name] for name in order}
 
