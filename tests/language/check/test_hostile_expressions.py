@@ -173,7 +173,7 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=14).map(" ".join))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_any_words_give_an_expression_or_a_finding(written: str) -> None:
     findings = Findings()
     found = read_any(text(written), PLACE, findings)

@@ -29,7 +29,7 @@ def read(written: str, where: Place = PLACE) -> Expression | None:
 
 
 @given(st.sampled_from((BOOL, INT)).flatmap(expressions), environments())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_reading_what_is_printed_keeps_the_meaning(written: Expression, environment) -> None:
     shown = text(written)
     again = read(shown) if len(shown) < 500 else None

@@ -50,7 +50,7 @@ def slips(draw) -> str:
 
 
 @given(slips())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_a_slip_is_a_finding_or_a_table(text: str) -> None:
     source = Source("slip.yaml", text)
     tree, found = parse(source)
