@@ -8,7 +8,6 @@ the comments is the page.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -100,6 +99,20 @@ class State:
     pending: list[Pending] = field(default_factory=list)
     late: list[LateRequest] = field(default_factory=list)
     burnt: set[Address] = field(default_factory=set)
+
+
+def copied(state: State) -> State:
+    """A state of its own, to be changed at will. Arguments are never changed."""
+    return State(
+        {address: copied_cell(cell) for address, cell in state.cells.items()},
+        [replace(d, performed=list(d.performed)) for d in state.pending],
+        list(state.late),
+        set(state.burnt),
+    )
+
+
+def copied_cell(cell: OracleCell) -> OracleCell:
+    return replace(cell, data=dict(cell.data), timers=dict(cell.timers))
 
 
 @dataclass
@@ -466,15 +479,14 @@ class Oracle:
         for caller, roles in callers:
             for values in product(*(self.universe.values_of(p.type) for p in action.params)):
                 args = {p.name: v for p, v in zip(action.params, values, strict=True)}
-                after = deepcopy(state)
                 try:
-                    answer = self.step(after, cell, cause, caller, roles, action.name, args, n)
+                    answer = self.step(state, cell, cause, caller, roles, action.name, args, n)
                 except OutOfIdsError:
                     yield Taken("call", state, cut="spawn")
                     continue
                 if isinstance(answer, Done):
                     # Applied: write the cell, P ∪ D.
-                    yield self.applied("call", after, answer)
+                    yield self.applied("call", copied(state), answer)
                 elif answer.because in VIOLATING:
                     # Rejected: σ' = σ. A value that leaves its range is a violation all the same.
                     yield Taken("call", state, frozenset({VIOLATING[answer.because]}))
@@ -495,7 +507,7 @@ class Oracle:
             n = moment(cell.clock, d.stamp)
             if n is None:
                 continue
-            after = deepcopy(state)
+            after = copied(state)
             # Remove d, step the receiver with cause = machine.
             del after.pending[index]
             try:
@@ -526,7 +538,7 @@ class Oracle:
         n = moment(state.cells[d.owner].clock, d.stamp)
         if n is None:
             return
-        after = deepcopy(state)
+        after = copied(state)
         del after.pending[index]
         template = self.templates[d.site]
         assert isinstance(template, Send | Spawn)
@@ -546,7 +558,7 @@ class Oracle:
                 continue
             for outcome in (*effect.outcomes, Outcome(UNKNOWN, ())):
                 for fields in self.fields_of(effect, outcome, d):
-                    after = deepcopy(state)
+                    after = copied(state)
                     # In one step: remove d, update L, apply the target `then[o]` to the owner's cell.
                     del after.pending[state.pending.index(d)]
                     self.joins_late(after, d, outcome.name)
@@ -585,7 +597,7 @@ class Oracle:
             # at_most_once, keyed: at most 1; idempotent: any number
             if effect.performs is None or (once and d.performed):
                 continue
-            after = deepcopy(state)
+            after = copied(state)
             outcome = self.performed(after, effect, d.args, moment)
             if outcome == "":
                 mine = after.pending[state.pending.index(d)]
@@ -598,7 +610,7 @@ class Oracle:
                 yield Taken("perform", state, frozenset({outcome}))
         for index, late in enumerate(state.late):
             effect = self.table.effect(late.effect)
-            after = deepcopy(state)
+            after = copied(state)
             outcome = self.performed(after, effect, late.args, moment)
             if outcome == "":
                 if effect.delivery is not DeliveryKind.IDEMPOTENT:
@@ -649,7 +661,7 @@ class Oracle:
             if n is None:
                 continue
             timer = entity.timers[position]
-            after = deepcopy(state)
+            after = copied(state)
             # Disarm, apply its target with cause = machine.
             del after.cells[address].timers[timer.name]
             taken = self.aimed("fire", state, after, address, timer.target, {}, n, None)
@@ -723,7 +735,7 @@ class Oracle:
 
         answer = oracle_step(
             self.table,
-            deepcopy(cell),
+            copied_cell(cell),
             cause=cause,
             caller=caller,
             roles=roles,

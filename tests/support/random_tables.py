@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -91,6 +92,11 @@ def lit(type_: Type, value: Any) -> Expression:
     return Expression(Op.LITERAL, type_, value=value)
 
 
+@cache
+def _below(most: int) -> st.SearchStrategy[int]:
+    return st.integers(0, most - 1)
+
+
 class Gardener:
     """Draws one table. Each method draws one kind of thing."""
 
@@ -101,15 +107,16 @@ class Gardener:
         self.seeds = self.chance(2)
 
     def pick(self, choices: Sequence[T]) -> T:
-        found: T = self.draw(st.sampled_from(choices))
-        return found
+        return choices[self.draw(_below(len(choices)))]
 
     def chance(self, one_in: int) -> bool:
-        return int(self.draw(st.integers(0, one_in - 1))) == 0
+        return int(self.draw(_below(one_in))) == 0
 
     def some(self, choices: Sequence[T], most: int) -> list[T]:
-        found: list[T] = self.draw(st.lists(st.sampled_from(choices), max_size=most, unique_by=str)) if choices else []
-        return found
+        """Up to so many different ones."""
+        left = list(choices)
+        wanted = self.draw(_below(1 + min(most, len(left))))
+        return [left.pop(self.draw(_below(len(left)))) for _ in range(wanted)]
 
     # Expressions.
 
