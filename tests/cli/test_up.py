@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,9 @@ class Up:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        self.watchdog = threading.Timer(90, self.process.kill)  # what never comes fails the test, and does not hang it
+        self.watchdog.daemon = True
+        self.watchdog.start()
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """The first line from here on that holds the pattern."""
@@ -51,6 +55,7 @@ class Up:
         assert self.process.stdout is not None
         self.lines += self.process.stdout.read().split("\n")
         self.process.stdout.close()
+        self.watchdog.cancel()
         return self.process.wait(30)
 
 
@@ -125,6 +130,34 @@ def test_from_the_first_call_to_a_reload_and_a_restart(up, folder) -> None:
     state = json.loads(temper(folder, "get", "Deploy", "d1", "--json").stdout)["state"]
     assert state == "watching"
     assert again.end() == 0
+
+
+def test_a_new_effect_finds_its_handler(up, folder) -> None:
+    """First the blueprint asks for more than anybody handles; then the handler comes, and nothing is started anew."""
+    handlers, path = folder / "deploy" / "handlers.py", folder / "deploy" / "deploy.yaml"
+    text = path.read_text()
+    wider = text.replace(
+        "effects:\n",
+        "effects:\n  tell: {params: {service: str}, outcomes: {told: {}}, delivery: idempotent, timeout: 5s}\n",
+        1,
+    )
+    wider = wider.replace(
+        "        set: {service: args.service, author: caller}\n        to: draft\n",
+        "        set: {service: args.service, author: caller}\n        to: draft\n"
+        "        do: [{effect: tell, with: [service], then: {told: ignore, unknown: ignore}}]\n",
+    )
+    assert wider.count("tell") == 2
+    path.write_text(wider)
+    up.wait_for("applied: ")
+    assert temper(folder, "call", "Deploy", "d1", "propose", "service=web", "--as", "ann").returncode == 0
+    assert "tell" in temper(folder, "deliveries", "--status", "parked").stdout
+    handlers.write_text(
+        handlers.read_text() + '\n\ndef tell(service: str) -> str:\n    say("told %s", service)\n    return "told"\n'
+    )
+    up.wait_for("handlers deploy/handlers.py: probe, shift_traffic, tell")
+    up.wait_for("told web")
+    handlers.write_text("broken (")
+    up.wait_for("error.handlers-broken")
 
 
 def test_a_killed_server_loses_nothing(up, folder) -> None:

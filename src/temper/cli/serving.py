@@ -7,22 +7,25 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from temper.cli.greeting import Greeting, greeting_json, greeting_lines
+from temper.cli.handling import follow_handlers, read_handlers, renew_handlers
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
 from temper.machine import Certified
+from temper.pipeline import Read
 from temper.report import Diagnostic, render
 from temper.run import Handler, NotAdmitted, Runtime, SystemChance, SystemClock, World, open_runtime
 from temper.serve.home import Home, home_of
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.reload import Reloaded, Reloader
 from temper.serve.tokens import BadTokensError, TokenFile, create_tokens
-from temper.serve.watch import follow
+from temper.serve.watch import FileStamp, file_stamp, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Plan:
 
     certified: Certified
     path: Path
+    found: Read
     constants: Mapping[str, str]
     seconds_max: float
     watch: bool
@@ -67,14 +71,15 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
 
     os.umask(0o077)  # the journal holds what was said to the system, and is for its owner's eyes
     with contextlib.closing(_listen(plan)) as opened:
-        handlers = _handlers(plan)
+        stamp = file_stamp(plan.handlers_path) if plan.handlers_path else None
+        handlers = read_handlers(plan.handlers_path, plan.certified.table)
         tokens, drawn = _tokens(plan)
         runtime = await _open(plan, handlers)
         try:
-            reloader = Reloader(runtime, seconds_max=plan.seconds_max, tell=lambda end: _tell(end, terminal))
+            reloader = Reloader(runtime, seconds_max=plan.seconds_max, tell=partial(_tell, plan, runtime, terminal))
             plan.home.announce(url_of(opened))
             _greet(Greeting(plan, url_of(opened), tokens.tokens, drawn, tuple(handlers)), terminal)
-            async with _watching(plan, reloader, terminal):
+            async with _watching(plan, stamp, runtime, reloader, terminal):
                 await serve_until_stopped(application(Service(runtime, tokens, reloader)), opened)
         finally:
             plan.home.withdraw()
@@ -94,22 +99,6 @@ def _listen(plan: Plan) -> socket.socket:
         raise MistakeError("wrong-usage", f"cannot listen at {plan.host} port {plan.port}: {wrong.strerror}") from None
     except OverflowError:
         raise MistakeError("wrong-usage", f"--port {plan.port}: a port is a number from 0 to 65535") from None
-
-
-def _handlers(plan: Plan) -> dict[str, Handler]:
-    """The handlers of the blueprint's effects; other functions of the file are its own business."""
-    from temper.run.handlers import HandlersBrokenError, load_handlers
-
-    path, effects = plan.handlers_path, plan.certified.table.effects
-    if path is None:
-        return {}
-    try:
-        found = load_handlers(path, effects)
-    except HandlersBrokenError as wrong:
-        raise MistakeError(
-            "handlers-broken", str(wrong), "mend the file, or name another with --handlers FILE"
-        ) from None
-    return {effect.name: found[effect.name] for effect in effects if effect.name in found}
 
 
 def _tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:
@@ -161,22 +150,24 @@ def _greet(greeting: Greeting, terminal: Terminal) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _watching(plan: Plan, reloader: Reloader, terminal: Terminal) -> Any:
+async def _watching(
+    plan: Plan, stamp: FileStamp | None, runtime: Runtime, reloader: Reloader, terminal: Terminal
+) -> AsyncIterator[None]:
     """Follow the files while the body runs, if that was asked for."""
-    if not plan.watch:
-        yield
-        return
-    task = asyncio.create_task(_follow(plan, reloader, terminal))
+    following = [_follow(plan, reloader, terminal)] if plan.watch else []
+    if plan.watch and plan.handlers_path is not None:
+        following.append(follow_handlers(plan.handlers_path, stamp, runtime, terminal))
+    tasks = [asyncio.create_task(each) for each in following]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _follow(plan: Plan, reloader: Reloader, terminal: Terminal) -> None:
-    async for found in follow(plan.path):
+    async for found in follow(plan.path, plan.found):
         if isinstance(found, Diagnostic):
             terminal.say(render(found))
             continue
@@ -186,8 +177,10 @@ async def _follow(plan: Plan, reloader: Reloader, terminal: Terminal) -> None:
             await reloader.reload(found, plan.constants)
 
 
-def _tell(end: Reloaded | ProblemError, terminal: Terminal) -> None:
-    """What came of a new version, whoever brought it."""
+def _tell(plan: Plan, runtime: Runtime, terminal: Terminal, end: Reloaded | ProblemError) -> None:
+    """What came of a new version, whoever brought it. It may have effects that only now have somebody to ask."""
+    if isinstance(end, Reloaded) and end.before != end.after:
+        renew_handlers(plan.handlers_path, runtime, terminal)
     if terminal.as_json:
         told = {"event": "refused", **problem_to_json(end)} if isinstance(end, ProblemError) else _reloaded_json(end)
         terminal.event(told)

@@ -52,7 +52,9 @@ class Home:
         write_private(self.folder / "server.json", json.dumps({"url": url, "process": os.getpid()}) + "\n")
 
     def withdraw(self) -> None:
-        (self.folder / "server.json").unlink(missing_ok=True)
+        """Take back what this process announced, and nothing of another's."""
+        if _read(self.folder / "server.json").get("process") == os.getpid():
+            (self.folder / "server.json").unlink(missing_ok=True)
 
 
 def home_of(blueprint: str) -> Home:

@@ -6,41 +6,50 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from temper.pipeline import Read, read
+from temper.pipeline import SUFFIXES, Read, read
 from temper.report import Diagnostic
 
 LOOK_SECONDS = 0.25
 """How often the files are looked at. A change counts when two looks agree: editors write in several steps."""
 
-Stamp = tuple[tuple[str, int, int], ...]
+FileStamp = tuple[str, int, int]
+Stamp = tuple[FileStamp, ...]
 
 
-async def follow(path: Path, *, look_seconds: float = LOOK_SECONDS) -> AsyncIterator[Read | Diagnostic]:
-    """The files each time they have changed and come to rest, or why they cannot be read."""
-    known = last = stamp(path)
-    before: object = read(path)
+async def follow(path: Path, before: Read, *, look_seconds: float = LOOK_SECONDS) -> AsyncIterator[Read | Diagnostic]:
+    """The files each time they have changed and come to rest, or why they cannot be read.
+
+    `before` is what was read last: a change that came between that and the first look is not lost.
+    """
+    known: Stamp | None = None
+    last = stamp(path)
+    told: object = before
     while True:
         await asyncio.sleep(look_seconds)
         seen = stamp(path)
         if seen == last and seen != known:
             known = seen
             found = await asyncio.to_thread(read, path)
-            if found != before:
-                before = found
+            if found != told:
+                told = found
                 yield found
         last = seen
 
 
 def stamp(path: Path) -> Stamp:
     """Name, time and size of every file that belongs to the blueprint at `path`."""
-    if path.is_dir():
-        files = [each for each in path.iterdir() if each.suffix in {".yaml", ".yml", ".json", ".cedar"}]
-    else:
-        files = [path, *path.parent.glob("*.cedar")]
-    return tuple(sorted(filter(None, map(_file_stamp, files))))
+    try:
+        if path.is_dir():
+            files = [each for each in path.iterdir() if each.suffix in {*SUFFIXES, ".cedar"}]
+        else:
+            files = [path, *path.parent.glob("*.cedar")]
+    except OSError:
+        return ()
+    return tuple(sorted(filter(None, map(file_stamp, files))))
 
 
-def _file_stamp(path: Path) -> tuple[str, int, int] | None:
+def file_stamp(path: Path) -> FileStamp | None:
+    """Name, time and size of a file; None if there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from temper.cli.building import add_budget, add_path, budget_seconds, build_asked, findings_json, pairs, report_findings
 from temper.cli.commands.verify import judged_json, progress_of, show_judged
 from temper.cli.terminal import Terminal
-from temper.pipeline import Judged, certify
+from temper.pipeline import Judged, Read, certify
 
 if TYPE_CHECKING:
     from temper.machine import TransitionTable
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if terminal.as_json:
             terminal.answer(judged_json(judged))
         return 1
-    return asyncio.run(_serve(arguments, judged, terminal))
+    return asyncio.run(_serve(arguments, judged, Read(built.sources[0], built.sources[1:]), terminal))
 
 
 def _certify(table: TransitionTable, arguments: argparse.Namespace, terminal: Terminal) -> Judged:
@@ -66,13 +66,14 @@ def _certify(table: TransitionTable, arguments: argparse.Namespace, terminal: Te
     return certify(table, seconds_max=budget_seconds(arguments), live=live, progress=progress_of(terminal))
 
 
-async def _serve(arguments: argparse.Namespace, judged: Judged, terminal: Terminal) -> int:
+async def _serve(arguments: argparse.Namespace, judged: Judged, found: Read, terminal: Terminal) -> int:
     from temper.cli.serving import Plan, serve
 
     assert judged.certified is not None, "only what is certified is served"
     plan = Plan(
         certified=judged.certified,
         path=arguments.path,
+        found=found,
         constants=pairs(arguments.constants, "--set"),
         seconds_max=budget_seconds(arguments),
         watch=arguments.watch,
