@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from temper.serve.tokens import BadTokensError, TokenFile, create_tokens, hash_of, read_tokens
+from temper.serve.tokens import BadTokensError, TokenFile, add_token, create_tokens, hash_of, read_tokens
 
 
 def test_a_new_file_knows_its_tokens_and_keeps_hashes_only(tmp_path) -> None:
@@ -80,3 +80,18 @@ def test_a_file_is_followed_and_a_broken_change_changes_nothing(tmp_path) -> Non
     path.write_text(kept)
     os.utime(path, ns=(1, 1))
     assert followed.tokens.holder(token) is None, "a token is withdrawn by deleting its line"
+
+
+def test_a_principal_is_added_with_a_token_of_its_own(tmp_path) -> None:
+    path = tmp_path / "tokens.toml"
+    old = create_tokens(path, [("ann", ["r"])])["ann"]
+    followed = TokenFile(path)
+    token = add_token(path, "zoe", ["s", "t"])
+    for shown, name in ((token, "zoe"), (old, "ann")):
+        holder = followed.tokens.holder(shown)
+        assert holder is not None
+        assert holder.name == name
+    assert followed.tokens.principals["zoe"].roles == {"s", "t"}
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(BadTokensError, match="already"):
+        add_token(path, "zoe", [])

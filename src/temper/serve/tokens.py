@@ -107,6 +107,18 @@ def create_tokens(path: Path, principals: Iterable[tuple[str, Iterable[str]]]) -
     return drawn
 
 
+def add_token(path: Path, name: str, roles: Iterable[str]) -> str:
+    """Add a new principal to the file and give its token. Raises `BadTokensError` if it is there already."""
+    known = read_tokens(path)
+    if path.suffix == ".json":
+        raise BadTokensError(f"{path} is JSON: add the principal by hand, or keep a TOML file")
+    if name in known.principals:
+        raise BadTokensError(f"{path} knows `{name}` already")
+    token = draw()
+    write_private(path, path.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join(_entry(name, roles, token)))
+    return token
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
