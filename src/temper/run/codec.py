@@ -30,9 +30,12 @@ Versions = Mapping[str, Version]
 _PLAIN = ("rule", "cause", "caller", "gate", "case", "before", "effect", "outcome", "note")
 
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 def text(data: Any) -> str:
     """JSON text in ASCII: any string that Python can hold survives the way through a database."""
-    return json.dumps(data, separators=(",", ":"))
+    return _ENCODE(data)
 
 
 def record_to_json(version: Version, record: Record) -> dict[str, Any]:

@@ -45,6 +45,7 @@ from temper.run.version import Version
 
 MARKS_MAX = 20
 """How many unhandled calls an instance remembers; the journal has them all."""
+BURNT = Rejected("wrong-state", "its constructor was rejected, so it stays `new` for ever")
 AGAIN_RETRY = Retry()
 """The back-off of a message that is asked again and again; an effect declares its own."""
 
@@ -261,9 +262,8 @@ def _delivered(version: Version, instance: Instance, pending: Pending, moment: M
         args=delivery.args,
         consumed=(pending.key,),
     )
-    outcome = step(
-        version.table, cell, Call(Cause.MACHINE, delivery.action, dict(delivery.args), now, fresh=moment.fresh)
-    )
+    call = Call(Cause.MACHINE, delivery.action, dict(delivery.args), now, fresh=moment.fresh)
+    outcome = BURNT if instance.burnt and cell.control == NEW else step(version.table, cell, call)
     if isinstance(outcome, Applied):
         return _append(instance, _stepped(version, instance, cell, outcome, record, moment))
     template = version.sites[delivery.site]
