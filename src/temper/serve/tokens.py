@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import os
 import secrets
 import tomllib
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+LOG = logging.getLogger("temper.serve")
 OPERATOR = "operator"
 """The principal that `temper up` makes for whoever started it."""
 
@@ -63,11 +65,11 @@ class TokenFile:
     def tokens(self) -> Tokens:
         stamp = _stamp(self.path)
         if stamp != self._stamp:
+            self._stamp = stamp
             try:
                 self._tokens = read_tokens(self.path)
-            except BadTokensError:
-                return self._tokens
-            self._stamp = stamp
+            except BadTokensError as wrong:
+                LOG.warning("%s; the tokens so far stay in force", wrong)
         return self._tokens
 
 
