@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from support.tables import INT, action, deploy_table, entity, lit, orders_table, params, table
+from support.tables import INT, action, arg, deploy_table, entity, lit, number, op, orders_table, params, table
 from temper.machine import (
     PRINCIPAL,
     STR,
@@ -12,6 +12,7 @@ from temper.machine import (
     FrozenMap,
     IntType,
     MapType,
+    Op,
     OptionType,
     RefType,
     Scope,
@@ -110,6 +111,17 @@ def test_the_world_matters_where_a_property_reads_it_or_it_can_refuse():
     router = deploy.entity("Router")
     wary = replace(router, actions=(replace(router.actions[0], guard=lit(INT, 1)),))
     assert world_matters(replace(unread, entities=(deploy.entity("Deploy"), wary)))
+
+
+def test_the_world_matters_where_what_is_passed_on_may_leave_a_range():
+    deploy = deploy_table()
+    unread = replace(deploy, properties=())
+    shift = deploy.effect("shift_traffic")
+    assert shift.performs is not None
+    more = op(Op.ADD, INT, arg("percent", IntType(0, 100)), number(1))
+    astray = replace(shift, performs=replace(shift.performs, args=(("percent", more),)))
+    assert not world_matters(unread)
+    assert world_matters(replace(unread, effects=(astray, deploy.effect("probe"))))
 
 
 def test_it_says_itself_in_words():

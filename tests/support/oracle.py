@@ -631,7 +631,8 @@ class Oracle:
             return None
         answer = self.step(after, cell, MACHINE, None, frozenset(), effect.performs.action, passed, n)
         if isinstance(answer, No):
-            return VIOLATING.get(answer.because)
+            # Leaving a declared range is a violation there too, be it by what the effect passes on.
+            return "range" if answer.because == "bad-args" else VIOLATING.get(answer.because)
         after.cells[address] = answer.cell
         return ""
 

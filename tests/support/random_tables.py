@@ -411,7 +411,8 @@ class Gardener:
         surely = ("done",) if self.chance(2) else ()
         never = ("failed",) if self.chance(2) and kind is not DeliveryKind.IDEMPOTENT else ()
         passed = Expression(Op.ARGUMENT, SMALL, name="small") if "small" in params else lit(SMALL, 1)
-        given = (("small", passed),)
+        more = Expression(Op.ADD, INT, (passed, lit(SMALL, 1)))
+        given = (("small", more if self.chance(4) else passed),)
         made = Performs("Garden", self.pick(["put", "grow"]), given, surely, never) if performs else None
         return Effect(name, _params(params), outcomes, kind, self.chance(2), made, 1000, Retry())
 

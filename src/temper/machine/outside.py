@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from temper.machine.cell import Address, Answer, Applied, Args, Call, Cause, Effecting
+from temper.machine.cell import Address, Answer, Applied, Args, Call, Cause, Effecting, Rejected
 from temper.machine.landing import Draft, Landing, Move, violations_in
 from temper.machine.late import may_perform, without_older
 from temper.machine.python import Environment, evaluator
 from temper.machine.step import stepper
-from temper.machine.successor import Successor
+from temper.machine.successor import RANGE, Successor, Violation
 from temper.machine.system import Late, System, args_key, lane_of, with_cell
 from temper.machine.table import DeliveryKind, Effect, TransitionTable
 from temper.machine.trace import Label
+from temper.machine.value import Value, contains
 
 
 class Outside:
@@ -95,8 +96,18 @@ class Outside:
         label = Label("perform", address, effect.performs.action, tuple(args.items()), cause, case=case)
         if isinstance(answer, Applied):
             return self.landing.move(label, answer)
-        violations = violations_in(address.entity, ((effect.performs.action, answer),))
+        violations = self._violations(effect, args, answer)
         return Move(label, cell, violations=violations) if violations else None
+
+    def _violations(self, effect: Effect, args: dict[str, Value], answer: Rejected) -> tuple[Violation, ...]:
+        """What must never happen out there: leaving a range, be it of what the effect passes on."""
+        assert effect.performs is not None, "only what performs gets there"
+        entity, action = effect.performs.entity, effect.performs.action
+        params = self.landing.table.entity(entity).action(action).params
+        wrong = next((param.name for param in params if not contains(param.type, args[param.name])), "")
+        if wrong:
+            return (Violation(RANGE, f"{entity}.{action}", answer.message, wrong),)
+        return violations_in(entity, ((action, answer),))
 
     def _seen(self, draft: Draft, effect: Effect, request: Effecting) -> tuple[Args, ...]:
         """What was told at each perform of the request, once each, this one included."""

@@ -9,7 +9,7 @@ from temper.machine.expression import Expression, Op, parts
 from temper.machine.property import Property
 from temper.machine.row import action_expressions
 from temper.machine.table import Action, Effect, Entity, TransitionTable, Update
-from temper.machine.value import BoolType, EnumType, IntType, RefType, contains
+from temper.machine.value import BoolType, EnumType, IntType, RefType, Type, contains
 
 
 def world_matters(table: TransitionTable) -> bool:
@@ -31,7 +31,8 @@ def world_matters(table: TransitionTable) -> bool:
         not _always_applies(entity, action) for entity in table.entities if entity.world for action in entity.actions
     )
     timed = any(entity.timers for entity in table.entities if entity.world)
-    return reads or lists or told or ranged or resists or timed
+    astray = not all(_arrives(table, effect) for effect in table.effects)
+    return reads or lists or told or ranged or resists or timed or astray
 
 
 def expressions(table: TransitionTable) -> Iterator[Expression]:
@@ -72,18 +73,27 @@ def _always_applies(entity: Entity, action: Action) -> bool:
 
 
 def _stays_in_range(entity: Entity, update: Update) -> bool:
-    """Whether the value written is, by its type alone, in the range of the field. Only plain values are judged."""
     declared = next(field.type for field in entity.fields if field.name == update.name)
-    if update.key is not None:
-        return False
+    return update.key is None and _stays_in(declared, update.value)
+
+
+def _arrives(table: TransitionTable, effect: Effect) -> bool:
+    """Whether what the effect passes on is always in the ranges that the world's action asks for."""
+    if effect.performs is None:
+        return True
+    params = table.entity(effect.performs.entity).action(effect.performs.action).params
+    types = {param.name: param.type for param in params}
+    return all(_stays_in(types[name], value) for name, value in effect.performs.args)
+
+
+def _stays_in(declared: Type, value: Expression) -> bool:
+    """Whether the value is, by its type alone, within the declared one. Only plain values are judged."""
     if isinstance(declared, BoolType | EnumType):
         return True
-    plain = update.value.op in {Op.ARGUMENT, Op.FIELD, Op.LITERAL}
-    within = isinstance(declared, IntType) and isinstance(update.value.type, IntType)
-    if plain and update.value.op is Op.LITERAL and isinstance(declared, IntType):
-        return contains(declared, update.value.value)
-    if plain and within:
-        assert isinstance(declared, IntType)
-        assert isinstance(update.value.type, IntType)
-        return declared.lo <= update.value.type.lo and update.value.type.hi <= declared.hi
-    return plain and update.value.type == declared and not isinstance(declared, IntType)
+    if value.op is Op.LITERAL:
+        return contains(declared, value.value)
+    if value.op not in {Op.ARGUMENT, Op.FIELD}:
+        return False
+    if isinstance(declared, IntType) and isinstance(value.type, IntType):
+        return declared.lo <= value.type.lo and value.type.hi <= declared.hi
+    return value.type == declared
