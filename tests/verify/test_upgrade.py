@@ -8,7 +8,7 @@ from support.serving import serving, table_of, uncertified
 from temper.machine import Address, Cell, Exhausted, Refuted, Unknown, absent
 from temper.pipeline import Live, certify
 from temper.run import Image
-from temper.verify import upgrade
+from temper.verify import Budget, upgrade
 
 FIRST = """\
 temper: 1
@@ -98,6 +98,13 @@ def test_a_past_that_cannot_be_searched_whole_says_so() -> None:
     found = upgrade((first,), table_of(SECOND.replace('"int[0, 9]"', "int")), (paper(first, "draft"),))
     assert found.starts == ()
     assert "was cut" in found.uncovered
+
+
+def test_the_whole_past_has_one_budget() -> None:
+    first = table_of(FIRST)
+    found = upgrade((first,) * 5, table_of(SECOND), (paper(first, "draft"),), Budget(seconds_max=0.0))
+    assert found.starts == ()
+    assert "ended early" in found.uncovered
 
 
 def test_nothing_lives_and_nothing_is_asked() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
+from time import monotonic
 from typing import TypeAlias
 
 from temper.machine import (
@@ -58,13 +59,16 @@ def upgrade(
     live = [image.cell for image in images]
     if not live:
         return Upgrade(())
+    budget = budget or Budget()
+    ends = monotonic() + budget.seconds_max
     world = any(universe(table).world for table in (*history, new))
     reached: tuple[System, ...] = ()
     for before, table in zip((None, *history), history, strict=False):
         if before is not None and (lost := _lost(before, table, reached)):
             return Upgrade((), lost)
         begins = reached if before is None else _mapped(before, table, reached, world=world)
-        reached, stopped = _reached(table, begins, budget or Budget(), world=world)
+        left = replace(budget, seconds_max=max(0.0, ends - monotonic()))  # one budget for the whole past
+        reached, stopped = _reached(table, begins, left, world=world)
         if stopped:
             return Upgrade((), f"the search of {table.blueprint} as it was {stopped}")
     if missing := _unseen(history[-1], live, reached):
