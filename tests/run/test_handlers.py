@@ -273,7 +273,7 @@ def test_other_files_are_no_handlers(tmp_path: Path) -> None:
 
 def test_the_file_that_the_reference_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "reference" / "handlers.md").read_text(encoding="utf-8")
-    shown = {kind: text for kind, text in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)}
+    shown = dict(re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL))
     written(tmp_path, "handlers.py", shown["python"])
     written(tmp_path, "probe", "#!/bin/sh\n").chmod(0o755)
     (tmp_path / "acme").mkdir()

@@ -311,3 +311,14 @@ def test_images_are_the_distinct_states_of_what_lives() -> None:
         assert set(images) == {("Parcel", "packed"), ("Parcel", "waiting"), ("Office", "shut")}
 
     run(test)
+
+
+def test_whoever_waits_under_a_key_while_a_version_is_loaded_hears_of_the_new_one() -> None:
+    async def test(running: Running) -> None:
+        loading = asyncio.create_task(running.runtime.apply(certified(DROP)))
+        calls = [asyncio.create_task(running.call("Parcel", "p", "drop", {}, key="k")) for _ in range(3)]
+        answers = await asyncio.gather(*calls)
+        assert isinstance(await loading, Admitted)
+        assert [getattr(answer, "state", None) for answer in answers] == ["lost"] * 3
+
+    run(test)

@@ -48,6 +48,7 @@ class Alarms:
         await self._clock.wait_until(due)
         self._sleeper = None
         while self._heap and self._heap[0][0] <= self._clock.now():
-            heapq.heappop(self._heap)[2]()
+            # Through the loop, so that one that fails does not keep the others from ringing.
+            asyncio.get_running_loop().call_soon(heapq.heappop(self._heap)[2])
         if self._sleeper is None:
             self._sleep()

@@ -91,6 +91,11 @@ class Calls:
 
     async def _asked_once(self, request: Request, bound: str | None) -> Response:
         driver = self._driver
+        while not self._open.is_set():
+            # Whoever waited for somebody else's answer meanwhile may find another version in force.
+            await self._open.wait()
+            if (problem := self._refused(request)) is not None:
+                return problem
         address = self._address(request)
         values = arguments(driver.version, address, request.action, request.args)
         if isinstance(values, Rejected):

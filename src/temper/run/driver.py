@@ -186,20 +186,28 @@ class Driver:
 
     def _obey(self, commands: list[Command]) -> None:
         """Their records are durable now, so what they ask for may leave the process."""
-        obeys = self.obeys
         for command in commands:
-            match command:
-                case Append(record):
-                    if record.made or record.consumed:
-                        obeys.recorded(record)
-                case Attempt(pending):
-                    obeys.attempt(pending)
-                case Carry(pending):
-                    obeys.carry(pending)
-                case Schedule(_, due):
-                    obeys.schedule(due)
-                case Reply():
-                    pass  # Whoever waits for the gathering answers the caller.
+            try:
+                self._obey_one(command)
+            except Exception as error:
+                # Our own mistake: it must be seen, and it must not keep the other commands from being obeyed.
+                told = {"message": f"{type(command).__name__} was not obeyed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(told)
+
+    def _obey_one(self, command: Command) -> None:
+        obeys = self.obeys
+        match command:
+            case Append(record):
+                if record.made or record.consumed:
+                    obeys.recorded(record)
+            case Attempt(pending):
+                obeys.attempt(pending)
+            case Carry(pending):
+                obeys.carry(pending)
+            case Schedule(_, due):
+                obeys.schedule(due)
+            case Reply():
+                pass  # Whoever waits for the gathering answers the caller.
 
     # When the store fails
 
