@@ -105,7 +105,7 @@ def chained(before: str, body: str) -> str:
     """The hash of a record: SHA-256 over the hash before it and its own text.
 
     >>> chained(GENESIS, "{}")[:8]
-    'd9f8b0e5'
+    '5508d2b7'
     """
     return hashlib.sha256(f"{before}{body}".encode()).hexdigest()
 
