@@ -54,6 +54,15 @@ class Offers:
             if spawns_max(table, entity.name, action.name)
         )
         """(entity, state) where some call may spawn."""
+        self._unlisted: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for entity, action in ((e, a) for e in table.entities if e.world for a in e.actions):
+            missing = next((p.name for p in action.params if not universe.is_whole(p.type)), "")
+            for state in action.sources if missing and action.gate is Gate.ENVIRONMENT else ():
+                self._unlisted.setdefault((entity.name, state), []).append((action.name, missing))
+
+    def unlisted(self, entity: str, control: str) -> list[tuple[str, str]]:
+        """(action, parameter) that the environment could give more than the universe has values for."""
+        return self._unlisted.get((entity, control), [])
 
     def to(self, entity: str, control: str) -> tuple[Offer, ...]:
         """Every call that can be made of an instance in that state, in declared order."""

@@ -154,6 +154,9 @@ class Relation:
         for cell in system.cells:
             for move in self._remembered(cell) if self.remembers else self._moves(cell):
                 yield land(system, move)
+            for action, missing in self.offers.unlisted(cell.entity, cell.control):
+                label = Label("environment", cell.address, action)
+                yield Cut("values", f"{cell.entity}.{action}: {missing}", label)
             if (cell.entity, cell.control) in self.offers.spawning:
                 for offer in self.offers.to(cell.entity, cell.control):
                     if offer.spawns:
@@ -275,8 +278,31 @@ class Relation:
             for outcome in (*effect.outcomes, Outcome(UNKNOWN, ())):
                 if self.universe.world and not possible(effect, request, outcome.name):
                     continue
-                for fields in self._fields(request, outcome, template.target(outcome.name)):
+                target = template.target(outcome.name)
+                for fields in self._fields(request, outcome, target):
                     yield self._settled(system, index, outcome.name, fields)
+                if missing := self._missing(request, outcome, target):
+                    label = Label(
+                        "settle", request.owner, "", (), f"{effect.name}.{outcome.name}", outcome=outcome.name
+                    )
+                    yield Cut("values", f"{effect.name}.{outcome.name}: {missing}", label)
+
+    def _missing(self, request: Effecting, outcome: Outcome, target: Target) -> str:
+        """A field of the outcome that is read and could say more than the universe has values for; "" if none could.
+
+        What people give is bounded silently; what the world answers is not theirs to choose.
+        """
+        told = {name for name, _ in outcome.told}
+        return next(
+            (
+                field.name
+                for field in outcome.fields
+                if field.name not in told
+                and self.landing.reads(request.owner.entity, target, field.name)
+                and not self.universe.is_whole(field.type)
+            ),
+            "",
+        )
 
     def _fields(self, request: Effecting, outcome: Outcome, target: Target) -> Iterator[Args]:
         """What the outcome may say: told fields as they were at a perform, others anything, unread ones something."""

@@ -55,7 +55,7 @@ class Step(NamedTuple):
 class Cut(NamedTuple):
     """A step that exists and that the universe does not follow.
 
-    `bound` is `spawn`, `int`, `in-flight` or `late`, `where` the place in the table that met it.
+    `bound` is `spawn`, `int`, `values`, `in-flight` or `late`, `where` the place in the table that met it.
     """
 
     bound: str

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import prod
+from typing import assert_never
 
 from temper.machine.expression import Op, parts
 from temper.machine.reads import expressions, property_parts, world_matters
@@ -84,6 +85,30 @@ class Universe:
         """Every value of the type that somebody may give, in a fixed order."""
         given = next((values for of, values in self.values if of == type_), None)
         return self._listed(type_) if given is None else given
+
+    def is_whole(self, type_: Type) -> bool:
+        """Whether `values_of` has every value that could make a difference.
+
+        Texts, principals and references are compared for equality only, so the ones given stand for the rest;
+        times and json are never read. A number or a member that is not given is missing.
+        """
+        match type_:
+            case IntType(lo, hi):
+                return len(set(self.values_of(type_))) == hi - lo + 1
+            case BoolType() | EnumType():
+                return set(self.values_of(type_)) == set(finite_values(type_) or ())
+            case DurationType():
+                return False
+            case OptionType(of):
+                return self.is_whole(of)
+            case SetType(of):
+                return type_ not in self.small and self.is_whole(of)
+            case MapType(key, value):
+                return type_ not in self.small and self.is_whole(key) and self.is_whole(value)
+            case StrType() | PrincipalType() | RefType() | TimeType() | JsonType():
+                return True
+            case _:
+                assert_never(type_)
 
     def _listed(self, type_: Type) -> tuple[Value, ...]:
         match type_:
