@@ -241,6 +241,7 @@ def test_a_reader_that_goes_away_is_no_mistake() -> None:
     assert ran.stderr == ""
 
 
+@pytest.mark.alone
 def test_check_starts_at_once() -> None:
     """Under 200 ms of work as a whole process; the clock on the wall also counts what else this machine does."""
     spent = []
