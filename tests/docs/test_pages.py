@@ -44,7 +44,11 @@ def _copy_of_the_repository(folder: Path) -> None:
     shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("__pycache__", ".temper"))
     for name in COPIED:
         shutil.copy2(ROOT / name, folder / name)
-    (folder / ".venv").symlink_to(Path(sys.prefix))
+    (folder / ".venv").mkdir()
+    for part in Path(sys.prefix).iterdir():
+        if part.name != "ready":
+            (folder / ".venv" / part.name).symlink_to(part)
+    (folder / ".venv" / "ready").touch()  # after the files it is made from
 
 
 def _environment() -> dict[str, str]:
