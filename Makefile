@@ -13,10 +13,9 @@ check: .venv/ready            ## format, lint, types, arrows between rooms
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 test: .venv/ready             ## the whole test suite, executed documents included
-	$(PYTEST) -m alone
-	$(PYTEST) $(BOTH) -m "not alone"
+	$(PYTEST) $(BOTH)
 quick: .venv/ready            ## every test except those marked slow
-	$(PYTEST) $(BOTH) -m "not slow and not alone"
+	$(PYTEST) $(BOTH) -m "not slow"
 docs: .venv/ready             ## run every example in README, docs/ and examples/, and every doctest
 	$(PYTEST) tests/docs tests/examples
 bless: .venv/ready            ## accept the new golden output, then read the diff

@@ -177,11 +177,6 @@ def test_two_phase_commit(participants: int, states: int):
     assert len(reachable(two_phase_commit(participants))) == states
 
 
-@pytest.mark.slow
-def test_two_phase_commit_of_seven():
-    assert len(reachable(two_phase_commit(7))) == 296_448
-
-
 # Rule 1.
 
 

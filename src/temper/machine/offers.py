@@ -6,9 +6,8 @@ from itertools import product
 
 from temper.machine.cell import Args, Call, Cause, Cell
 from temper.machine.expression import Op, parts
-from temper.machine.row import action_expressions
 from temper.machine.step import spawns_max
-from temper.machine.table import Action, Entity, Gate, TransitionTable
+from temper.machine.table import Action, Entity, Gate, TransitionTable, action_expressions
 from temper.machine.trace import Label
 from temper.machine.universe import Universe
 from temper.machine.value import Value

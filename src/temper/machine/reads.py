@@ -7,8 +7,7 @@ from itertools import chain
 
 from temper.machine.expression import Expression, Op, parts
 from temper.machine.property import Property
-from temper.machine.row import action_expressions
-from temper.machine.table import Action, Effect, Entity, TransitionTable, Update
+from temper.machine.table import Action, Effect, Entity, TransitionTable, Update, action_expressions
 from temper.machine.value import BoolType, EnumType, IntType, RefType, Type, contains
 
 

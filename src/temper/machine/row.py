@@ -29,6 +29,7 @@ from temper.machine.table import (
     Timer,
     TransitionTable,
     Update,
+    action_expressions,
 )
 from temper.machine.value import (
     INT_MAX,
@@ -420,20 +421,6 @@ class _Writer:
 
 
 _FIXED = frozenset({Op.LITERAL, Op.ARGUMENT, Op.SELF, Op.CALLER, Op.NOW})
-
-
-def action_expressions(action: Action) -> Iterable[Expression]:
-    """Every expression that stands in the action, outermost nodes only."""
-    for update in (*action.updates, *(update for case in action.cases for update in case.updates)):
-        yield update.value
-        if update.key is not None:
-            yield update.key
-    yield from (guard for guard in (action.guard, *(case.guard for case in action.cases)) if guard is not None)
-    for case in action.cases:
-        for template in case.deliveries:
-            yield from (value for _, value in template.args)
-            if isinstance(template, Send):
-                yield template.to
 
 
 def _fate(timer: Timer, case: Case, source: str) -> str:

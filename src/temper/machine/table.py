@@ -303,3 +303,17 @@ def templates(table: TransitionTable) -> Iterator[tuple[Entity, Action, int, int
             for number, case in enumerate(action.cases):
                 for position, template in enumerate(case.deliveries):
                     yield entity, action, number, position, template
+
+
+def action_expressions(action: Action) -> Iterator[Expression]:
+    """Every expression that stands in the action, outermost nodes only."""
+    for update in (*action.updates, *(update for case in action.cases for update in case.updates)):
+        yield update.value
+        if update.key is not None:
+            yield update.key
+    yield from (guard for guard in (action.guard, *(case.guard for case in action.cases)) if guard is not None)
+    for case in action.cases:
+        for template in case.deliveries:
+            yield from (value for _, value in template.args)
+            if isinstance(template, Send):
+                yield template.to

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from temper.machine.expression import Expression, Op, fold, parts
-from temper.machine.row import action_expressions
 from temper.machine.table import (
     AGAIN,
     IGNORE,
@@ -26,6 +25,7 @@ from temper.machine.table import (
     Target,
     Template,
     TransitionTable,
+    action_expressions,
     templates,
 )
 from temper.machine.value import MapType, contains
