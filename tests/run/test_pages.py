@@ -58,6 +58,13 @@ async def full(running: Running) -> object:
 
 
 async def broken(running: Running) -> object:
+    running.store._fault = lambda _: "before"  # type: ignore[attr-defined]
+    answer = await running.call("Parcel", "p", "raise_level")
+    running.store._fault = lambda _: ""  # type: ignore[attr-defined]
+    return answer
+
+
+async def dying(running: Running) -> object:
     running.store.is_dead = True  # type: ignore[attr-defined]
     answer = await running.call("Parcel", "p", "raise_level")
     running.store.is_dead = False  # type: ignore[attr-defined]
@@ -97,6 +104,7 @@ SHOWN: dict[str, Show] = {
     "state-gone": loads(("states: [packed,", "states: [wrapped,"), ("waits: [packed,", "waits: [wrapped,"), ("from: packed", "from: wrapped"), ("to: packed", "to: wrapped")),
     "storage-full": full,
     "store-failed": broken,
+    "store-unsure": dying,
     "timer-gone": loads(("      morning:", "      dawn:")),
     "too-many-to-check": too_many,
     "unknown-instance": calls("Parcel", "nobody", "raise_level"),

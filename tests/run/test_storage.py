@@ -67,6 +67,26 @@ def test_a_commit_that_only_seemed_to_fail_is_no_failure() -> None:
     asyncio.run(whole())
 
 
+def test_a_store_that_cannot_be_asked_leaves_it_open() -> None:
+    """It was kept, in truth; so nobody may say that nothing changed, and the key tells when the store is back."""
+
+    async def whole() -> None:
+        store = FaultyStore(MemoryStore(), lambda write: "dead after" if write == 3 else "")
+        async with Running(TABLE, store) as running:
+            await running.done("Parcel", "p", "pack", {"label": "a"})
+            unsure = await running.call("Parcel", "p", "raise_level", key="k")
+            assert isinstance(unsure, Retryable)
+            assert unsure.code == "store-unsure"
+            refused = await running.call("Parcel", "p", "raise_level")
+            assert getattr(refused, "code", "") == "store-failed", "this one was not even tried"
+            store.is_dead = False
+            await running.pass_time(1_000)
+            assert (await running.done("Parcel", "p", "raise_level", key="k")).data["level"] == 1
+            assert running.seen("Parcel", "p").data["level"] == 1
+
+    asyncio.run(whole())
+
+
 def test_no_effect_leaves_before_its_record_is_durable() -> None:
     ship = Receiver(ARRIVED)
 

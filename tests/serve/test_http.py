@@ -299,6 +299,7 @@ ELSEWHERE = {
     "not-admitted": "test_reload",
     "storage-full": "test_faults",
     "store-failed": "test_faults",
+    "store-unsure": "tests/run: a disk that dies while it writes",
     "shutting-down": "test_faults",
     "internal-error": "test_faults",
 }

@@ -49,6 +49,7 @@ Response: TypeAlias = Done | Rejected | Problem
 PROBLEMS = {
     "storage-full": "there is no room for the journal; calls are refused until there is",
     "store-failed": "the store did not keep it, and nothing changed",
+    "store-unsure": "the store failed, and nobody knows yet whether it kept it",
     "shutting-down": "the runtime is closing and takes no more calls",
     "unknown-entity": "the blueprint has no such entity, or it is a world entity",
     "unknown-instance": "there is no instance with this id",

@@ -13,7 +13,7 @@ from temper.run.driver import Driver, Entered, Trouble
 from temper.run.engine import Called
 from temper.run.record import Record
 from temper.run.requests import Request, addressed, arguments, digest, named
-from temper.run.store.protocol import StorageFullError, StoreError
+from temper.run.store.protocol import StorageFullError, StoreError, StoreUnsureError
 from temper.run.store.rows import AnswerRow
 from temper.run.work import Work
 
@@ -153,15 +153,18 @@ class Calls:
 
 
 def failed(error: StoreError) -> Retryable:
-    """Why a call that was under way got no answer. Nothing of it was kept, so it may be asked again."""
+    """Why a call that was under way got no answer, and whether anything of it was kept."""
     if isinstance(error, StorageFullError):
         return Retryable("storage-full", f"{error}; nothing changed, and calls are taken again when there is room")
+    if isinstance(error, StoreUnsureError):
+        return Retryable("store-unsure", f"{error}; ask again with the same idempotency key, or look before you do")
     return Retryable("store-failed", f"{error}; nothing changed, and the same call may be made again")
 
 
 def troubled(trouble: Trouble) -> Retryable:
     """Why no call is taken just now."""
-    problem = failed(trouble.error)
+    error = StoreError(str(trouble.error)) if isinstance(trouble.error, StoreUnsureError) else trouble.error
+    problem = failed(error)
     return replace(problem, facts=(("since", str(trouble.since)), ("next", "the store is tried again every second")))
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from temper.run.engine import Command
 from temper.run.journal import Journal
-from temper.run.store.protocol import Store, StoreError
+from temper.run.store.protocol import Store, StoreError, StoreUnsureError
 from temper.run.store.rows import Batch
 
 End: TypeAlias = StoreError | None
@@ -130,17 +130,17 @@ class Committer:
         try:
             self._store.commit(batch)
         except StoreError as error:
-            return None if self._is_kept_all_the_same(batch) else error
+            return self._end_of_failed(batch, error)
         return None
 
-    def _is_kept_all_the_same(self, batch: Batch) -> bool:
-        """A commit that reports a failure may have reached the disk; the store itself knows."""
+    def _end_of_failed(self, batch: Batch, error: StoreError) -> End:
+        """A commit that reports a failure may have reached the disk; the store itself knows, if it can be asked."""
         try:
             self._store.recover()
             head = self._store.head()
-        except StoreError:
-            return False
-        return (head.commit, head.chain) == (batch.head.commit, batch.head.chain)
+        except StoreError as silent:
+            return StoreUnsureError(f"{error}, and it cannot be opened again to see what it kept: {silent}")
+        return None if (head.commit, head.chain) == (batch.head.commit, batch.head.chain) else error
 
     def _finish(self, gathering: Gathering, end: End) -> None:
         self._under_way = None

@@ -167,6 +167,7 @@ CALL_PROBLEMS = (
     "body-too-large",
     "storage-full",
     "store-failed",
+    "store-unsure",
 )
 NOT_THERE = ("unknown-blueprint", "unknown-entity", "unknown-instance")
 

@@ -37,6 +37,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "internal-error": (500, "this is our mistake"),
     "storage-full": (503, "the journal has no room"),
     "store-failed": (503, "the journal did not keep it, and nothing changed"),
+    "store-unsure": (503, "the journal failed, and nobody knows yet whether it kept it"),
     "shutting-down": (503, "the server is shutting down"),
 }
 """Status and title of each code. A code that is not here cannot be answered: `ProblemError` asserts it."""

@@ -18,6 +18,10 @@ class StorageFullError(StoreError):
     """There is no room. When there is again, `probe` says so by not raising."""
 
 
+class StoreUnsureError(StoreError):
+    """It failed, and cannot be opened again just now to see what it kept: nobody knows."""
+
+
 class StoreInUseError(StoreError):
     """Another process writes to this store."""
 
