@@ -17,7 +17,7 @@ test: .venv/ready             ## the whole test suite, executed documents includ
 quick: .venv/ready            ## every test except those marked slow
 	$(PYTEST) $(BOTH) -m "not slow"
 docs: .venv/ready             ## run every example in README, docs/ and examples/, and every doctest
-	$(PYTEST) tests/docs tests/examples
+	$(PYTEST) $(BOTH) tests/docs tests/examples tests/cases src
 bless: .venv/ready            ## accept the new golden output, then read the diff
 	TEMPER_BLESS=1 $(PYTEST)
 	git --no-pager diff --stat
