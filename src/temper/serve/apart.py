@@ -98,7 +98,8 @@ def _report(built: Built, judged: Any) -> str:
 
     briefly = ", ".join(reason.partition(": ")[0] for reason in judged.reasons)  # the lines above say why
     reasons = [] if judged.certified else [f"{judged.table.blueprint} is not certified: {briefly}"]
-    return "\n".join([certificate_text(judged.table, judged.certificate, built.sources), *reasons])
+    refused = judged.certified is None
+    return "\n".join([certificate_text(judged.table, judged.certificate, built.sources, brief=refused), *reasons])
 
 
 def answer_parent() -> None:

@@ -31,13 +31,18 @@ NOT_SEEN = "not within U: no run"
 
 
 def certificate_text(
-    table: TransitionTable, certificate: Certificate, sources: Iterable[Source] = (), *, color: bool = False
+    table: TransitionTable,
+    certificate: Certificate,
+    sources: Iterable[Source] = (),
+    *,
+    color: bool = False,
+    brief: bool = False,
 ) -> str:
     """The certificate for people: a line for each property, then in full whatever keeps the table from being loaded.
 
-    With the `sources` of the blueprint each of these is shown where it is written.
+    With the `sources` of the blueprint each of these is shown where it is written. In `brief`, what holds is counted.
     """
-    lines = certificate_lines(certificate)
+    lines = certificate_lines(certificate, brief=brief)
     for diagnostic in diagnose(table, certificate):
         lines += ["", render(diagnostic, sources, color)]
     return "\n".join(lines)

@@ -28,11 +28,17 @@ from temper.machine import (
 )
 
 
-def certificate_lines(certificate: Certificate) -> list[str]:
-    """The findings, one line each: every property, and of the obligations only those that do not hold."""
-    width = max((len(finding.name) for finding in _listed(certificate)), default=0)
-    lines = [_finding_line(finding, width, dict(certificate.accepted)) for finding in _listed(certificate)]
-    lines += _counted(certificate)
+def certificate_lines(certificate: Certificate, *, brief: bool = False) -> list[str]:
+    """The findings, one line each: every property, and of the obligations only those that do not hold.
+
+    In `brief`, for somebody who wants to know what stands in the way, properties that hold or are accepted are
+    only counted as well.
+    """
+    accepted = dict(certificate.accepted)
+    listed = [finding for finding in certificate.findings if not _is_quiet(finding, accepted, brief=brief)]
+    width = max((len(finding.name) for finding in listed), default=0)
+    lines = [_finding_line(finding, width, accepted) for finding in listed]
+    lines += _counted(certificate, brief=brief)
     lines += [f"note: {note}" for note in certificate.notes]
     return [*lines, *_search_lines(certificate)]
 
@@ -94,8 +100,10 @@ def holds(finding: Finding) -> bool:
     return isinstance(finding.verdict, Proved | Exhausted | Survived) and not finding.vacuous
 
 
-def _listed(certificate: Certificate) -> list[Finding]:
-    return [finding for finding in certificate.findings if not finding.obligation or not holds(finding)]
+def _is_quiet(finding: Finding, accepted: dict[str, str], *, brief: bool) -> bool:
+    if brief and not finding.obligation:
+        return holds(finding) or (finding.name in accepted and not isinstance(finding.verdict, Refuted))
+    return finding.obligation and holds(finding)
 
 
 def _finding_line(finding: Finding, width: int, accepted: dict[str, str]) -> str:
@@ -114,9 +122,14 @@ def _brief(verdict: Verdict) -> str:
     return verdict_text(verdict)
 
 
-def _counted(certificate: Certificate) -> Iterator[str]:
+def _counted(certificate: Certificate, *, brief: bool) -> Iterator[str]:
     quiet = sum(finding.obligation and holds(finding) for finding in certificate.findings)
-    if quiet:
+    accepted = dict(certificate.accepted)
+    others = [finding for finding in certificate.findings if not finding.obligation]
+    settled = sum(_is_quiet(finding, accepted, brief=True) for finding in others)
+    if brief and settled:
+        yield f"{settled} of {len(others)} properties and {quiet} obligations hold or are accepted"
+    elif quiet:
         what = "1 obligation holds" if quiet == 1 else f"{quiet} obligations hold"
         yield f"{what}, too"
 

@@ -63,5 +63,6 @@ def _report(ending: Ending, universe: Universe, exploration: Exploration[System]
     summary = SearchSummary(
         len(exploration.states), exploration.transitions, exploration.seconds, complete=ending.is_complete
     )
-    told = (f"runs that begin with {live} live {'image' if live == 1 else 'images'} are covered too",) if live else ()
+    places = "1 more beginning" if live == 1 else f"{live} more beginnings"
+    told = (f"runs that go on from what lives now are covered too, from {places}",) if live else ()
     return Report(ending.findings(), summary, str(universe), (*ending.notes(), *told))
