@@ -109,7 +109,11 @@ def _entity_lines(table: TransitionTable, entity: Entity) -> Iterator[str]:
 
 def _row_line(action: Action, case: Case, source: str, target: str) -> str:
     arrow = f"  {source} --{action.name}--> {target}"
-    because = " and ".join(_condition(guard) for guard in (action.guard, case.guard) if guard is not None)
+    before, after = (None if guard is None else _condition(guard) for guard in (action.guard, case.guard))
+    if after is not None and action.updates:
+        # A case reads what the common `set` leaves behind, so the two must not read as one condition.
+        before, after = "; ".join((*([before] if before else []), f"after set: {after}")), None
+    because = " and ".join(guard for guard in (before, after) if guard)
     return f"{arrow.ljust(WIDTH)}  when {because}" if because else arrow
 
 
