@@ -109,3 +109,16 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert told[0] == 1
     assert told[-1] == 10
+
+
+def test_a_key_pressed_ends_the_search_and_keeps_what_was_seen() -> None:
+    class Impatient(Numbers):
+        def successors(self, state: int, /) -> Iterator[Move | Cut]:
+            if state == 9:
+                raise KeyboardInterrupt
+            return super().successors(state)
+
+    exploration, seen = Exploration(Impatient(1_000)), Seen()
+    explore(exploration, (1,), seen, Budget())
+    assert exploration.stopped == f"budget: interrupted; {len(seen.states)} states seen"
+    assert 9 in seen.states

@@ -88,7 +88,7 @@ def explore(
     """
     began = monotonic() - exploration.seconds
     told = began
-    with _collector_at_rest():
+    with _collector_at_rest(), _stopped_by_hand(exploration):
         for _ in _expansions(exploration, roots, watch, budget.states_max):
             now = monotonic()
             if now - began >= budget.seconds_max:
@@ -110,6 +110,15 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def _stopped_by_hand(exploration: Exploration[State]) -> Iterator[None]:
+    """Ctrl-C ends the search and not the report: what was found by then is told, and the rest is unknown."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        exploration.stopped = f"budget: interrupted; {len(exploration.states):,} states seen"
 
 
 def _expansions(

@@ -43,7 +43,8 @@ class Ending:
     def notes(self) -> tuple[str, ...]:
         """Every cut with its count, every row that never fired, and what was left out on purpose."""
         cuts = [f"cut at {bound} in {where}: {_times(count)}" for (bound, where), count in self._cuts()]
-        missing = [f"{row} never fires" for row in self.docket.never_fired()]
+        fired = "has not fired so far" if self.exploration.stopped else "never fires"
+        missing = [f"{row} {fired}" for row in self.docket.never_fired()]
         world = [] if self.universe.world or not self._has_world() else ["the world was left out: nothing looks at it"]
         return (*cuts, *missing, *world)
 
