@@ -76,8 +76,9 @@ def _only_list(fields: dict[str, Any]) -> list[dict[str, Any]] | None:
 def _table(listed: list[dict[str, Any]]) -> list[str]:
     if not listed:
         return []
-    head = list(listed[0])
-    return columns([head, *([_cell(record.get(name)) for name in head] for record in listed)])
+    told = [{name: _cell(value) for name, value in record.items()} for record in listed]
+    head = [name for name in listed[0] if any(record.get(name) for record in told)]
+    return columns([head, *([record.get(name, "") for name in head] for record in told)])
 
 
 def _cell(value: Any) -> str:
@@ -86,6 +87,10 @@ def _cell(value: Any) -> str:
             return ""
         case {"message": str(message)}:
             return message
+        case {"type": "integer", "minimum": low, "maximum": high}:
+            return f"integer from {low} to {high}"
+        case {"type": str(type_)}:
+            return type_
         case dict():
             return ", ".join(f"{name}={_cell(item)}" for name, item in value.items())
         case list():
