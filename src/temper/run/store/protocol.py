@@ -42,12 +42,12 @@ class Query:
 
 
 class Store(Protocol):
-    """Durable rows. `commit` is called by one writer at a time; everything else reads what is durable.
+    """Durable rows. `commit` is called by one writer at a time; everything else reads what is durable."""
 
-    `blocks` says that a commit waits for a disk, so that it belongs into a thread of its own.
-    """
-
-    blocks: bool
+    @property
+    def blocks(self) -> bool:
+        """Whether a commit waits for a disk, so that it belongs into a thread of its own."""
+        ...
 
     def commit(self, batch: Batch) -> None:
         """Keep the whole batch or, raising `StoreError`, nothing of it. On return it is durable."""
