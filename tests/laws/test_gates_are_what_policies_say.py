@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.tables import action, data, entity, params, table
@@ -108,6 +108,7 @@ ASKED = st.builds(
 )
 
 
+@settings(max_examples=400)
 @given(st.lists(POLICIES, min_size=1, max_size=4), st.lists(ASKED, min_size=10, max_size=30))
 def test_a_call_passes_as_the_policies_say(policies: list[Policy], calls: list[Asked]) -> None:
     made = door(policies)
