@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from temper.machine.concrete import concrete
     from temper.machine.diff import Difference, DifferenceKind, diff
     from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
-    from temper.machine.holds import Binding, Holder, StepHolder, holder, step_holder
+    from temper.machine.holds import Binding, Holder, Promises, StepHolder, holder, promises, step_holder
+    from temper.machine.periodic import Rhythm, rhythm
     from temper.machine.policy import Decision, PolicyProblem, cedar_schema, policy_problems
     from temper.machine.property import Property, PropertyKind
     from temper.machine.python import Environment, View, evaluator
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from temper.machine.relation import Relation, next_steps, relation, start
     from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
     from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
-    from temper.machine.system import ARMED, Late, System, canonical
+    from temper.machine.system import ARMED, Lane, Late, Mail, System, canonical, lane_of
     from temper.machine.table import (
         AGAIN,
         IGNORE,
@@ -190,7 +191,9 @@ __all__ = [
     "IntType",
     "JsonType",
     "Label",
+    "Lane",
     "Late",
+    "Mail",
     "MapType",
     "Meaning",
     "Message",
@@ -203,6 +206,7 @@ __all__ = [
     "Performs",
     "PolicyProblem",
     "PrincipalType",
+    "Promises",
     "Property",
     "PropertyKind",
     "Proved",
@@ -213,6 +217,7 @@ __all__ = [
     "Relation",
     "Request",
     "Retry",
+    "Rhythm",
     "Scope",
     "SearchSummary",
     "Send",
@@ -272,11 +277,14 @@ __all__ = [
     "initial",
     "initial_cells",
     "key_text",
+    "lane_of",
     "next_steps",
     "parse_duration",
     "parts",
     "policy_problems",
+    "promises",
     "relation",
+    "rhythm",
     "show",
     "show_duration",
     "spawns_max",

@@ -57,6 +57,11 @@ def concrete(table: TransitionTable, steps: Sequence[Step], begin: System | None
     return _earliest(len(steps), list(_constraints(table, steps, dues, stamps)), free)
 
 
+def constraints_from_start(table: TransitionTable, steps: Sequence[Step]) -> list[Apart]:
+    """Everything that must lie between the times of these steps, taken from the start."""
+    return list(_constraints(table, steps, _first_dues(table), {}))
+
+
 def _first_dues(table: TransitionTable) -> dict[Address, dict[str, Due]]:
     """The timers that are armed where every run begins."""
     return {

@@ -20,6 +20,7 @@ Binding: TypeAlias = tuple[tuple[str, str], ...]
 """(variable, id) of each variable of `for:`, in order."""
 
 Holder: TypeAlias = Callable[[View], Binding | None]
+Promises: TypeAlias = Callable[[View], tuple[list[Binding], list[Binding]]]
 StepHolder: TypeAlias = Callable[[View, View, Address, str, Mapping[str, Value]], Binding | None]
 
 
@@ -54,6 +55,25 @@ def step_holder(table: TransitionTable, property_: Property) -> StepHolder:
         f" {variable_name(name)} = address[1]",
         f" if {_condition(table, property_, constants, names)}: return {_binding(property_)}",
     ]
+    return define("holds", "\n".join(lines), constants)
+
+
+def promises(table: TransitionTable, property_: Property) -> Promises:
+    """Looks at one system with an `eventually`: the bindings whose `whenever` holds there, and those that are met."""
+    assert property_.kind is PropertyKind.EVENTUALLY, "only an `eventually` promises something"
+    constants = Constants()
+    names = Names(view="view")
+
+    def source(expression: Expression | None) -> str:
+        return "True" if expression is None else python_source(expression, names, constants, table)
+
+    lines = ["def holds(view):", " asked, met = [], []"]
+    for depth, (name, entity) in enumerate(property_.variables, start=1):
+        lines.append(" " * depth + f"for {variable_name(name)} in instances(view, {entity!r}):")
+    indent, binding = " " * (len(property_.variables) + 1), _binding(property_)
+    lines.append(f"{indent}if {source(property_.whenever)}: asked.append({binding})")
+    lines.append(f"{indent}if {source(property_.body)}: met.append({binding})")
+    lines.append(" return asked, met")
     return define("holds", "\n".join(lines), constants)
 
 

@@ -58,3 +58,8 @@ class Trace:
 
     steps: tuple[TraceStep, ...]
     final: tuple[Cell, ...]
+    loop: int | None = None
+    """For an infinite run: how many steps come before those that repeat for ever. None for a finite one.
+
+    Where that is all of them, the run stutters: nothing more has to happen.
+    """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from temper.machine import Effect, Gate, TransitionTable, Universe
+from temper.machine import Effect, Gate, Property, PropertyKind, TransitionTable, Universe
 
 
 def assumptions(table: TransitionTable, universe: Universe) -> Iterator[str]:
@@ -18,8 +18,22 @@ def assumptions(table: TransitionTable, universe: Universe) -> Iterator[str]:
     gates = {action.gate for entity in table.entities for action in entity.actions}
     if gates & {Gate.ROLES, Gate.POLICY}:
         yield "principals keep their roles"
+    yield from _of_liveness([prop for prop in table.properties if prop.kind is PropertyKind.EVENTUALLY])
     if universe.world:
         yield from (_of_effect(effect) for effect in table.effects if effect.performs is not None)
+
+
+def _of_liveness(promises: list[Property]) -> Iterator[str]:
+    """What every `eventually` rests on, and what each assumes besides."""
+    if promises:
+        yield (
+            "for `eventually`: what is pending is delivered and what is armed fires, which a runtime promises "
+            "in which some node lives, faults end and no lane is paused for ever"
+        )
+    for promise in promises:
+        if promise.assuming:
+            named = ", ".join(f"{of}.{name}" for of, name in promise.assuming)
+            yield f"for {promise.name}: at last comes {named}"
 
 
 def _of_effect(effect: Effect) -> str:

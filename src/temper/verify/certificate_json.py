@@ -75,7 +75,11 @@ def summary_to_json(summary: SearchSummary) -> dict[str, Any]:
 
 
 def trace_to_json(trace: Trace) -> dict[str, Any]:
-    """A run as data: each step with what it was, what it changed and what it handed on, and the cells at its end."""
+    """A run as data: each step with what it was, what it changed and what it handed on, and the cells at its end.
+
+    An infinite run has `loop`, too: how many steps come before those that repeat.
+    """
+    repeats = {} if trace.loop is None else {"loop": trace.loop}
     return {
         "steps": [
             {
@@ -96,6 +100,7 @@ def trace_to_json(trace: Trace) -> dict[str, Any]:
             for step in trace.steps
         ],
         "final": [_cell_to_json(cell) for cell in trace.final],
+        **repeats,
     }
 
 
@@ -117,6 +122,7 @@ def trace_from_json(data: dict[str, Any]) -> Trace:
             for step in data["steps"]
         ),
         tuple(map(_cell_from_json, data["final"])),
+        data.get("loop"),
     )
 
 

@@ -27,6 +27,9 @@ CODES = {
 }
 """The code of a refuted obligation, by the kind its name begins with."""
 
+PROPERTY_CODES = {PropertyKind.STEP: "step-refuted", PropertyKind.EVENTUALLY: "eventually-refuted"}
+"""The code of a refuted property; `possible` is never refuted by a run."""
+
 NOT_SEEN = "not within U: no run"
 
 
@@ -87,18 +90,21 @@ def _refuted(table: TransitionTable, finding: Finding, verdict: Refuted) -> Diag
 def _refuted_code(table: TransitionTable, finding: Finding) -> str:
     if finding.obligation:
         return CODES[finding.name.partition(":")[0]]
-    return "step-refuted" if _property(table, finding.name).kind is PropertyKind.STEP else "invariant-refuted"
+    return PROPERTY_CODES.get(_property(table, finding.name).kind, "invariant-refuted")
 
 
 def _after(trace: Trace | None) -> str:
+    """When it is seen. A promise is broken by the whole of an infinite run."""
+    if trace is not None and trace.loop is not None:
+        return ""
     if trace is None or not trace.steps:
         return " at the very start"
     return " after 1 step" if len(trace.steps) == 1 else f" after {len(trace.steps)} steps"
 
 
 def _row_labels(table: TransitionTable, trace: Trace | None) -> Iterator[Label]:
-    """The row that took the last step."""
-    if trace is None or not trace.steps:
+    """The row that took the last step. Of an infinite run no step did it."""
+    if trace is None or not trace.steps or trace.loop is not None:
         return
     last = trace.steps[-1].label
     entity = table.entity(last.address.entity)

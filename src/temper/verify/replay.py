@@ -26,11 +26,12 @@ from temper.machine import (
 )
 from temper.verify.explicit.tracing import trace_of
 from temper.verify.obligations import moving_states, violated
+from temper.verify.replay_loop import broken, lassos
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The trace is a run. `shows` names what its end violates, and each `possible` that it reaches."""
+    """The trace is a run. `shows` names what its end violates, each `possible` that it reaches, and broken promises."""
 
     final: System
     shows: frozenset[str]
@@ -38,7 +39,10 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Diverged:
-    """The trace is no run of this table: no step of the relation is its step number `at` (from 1)."""
+    """The trace is no run of this table: no step of the relation is its step number `at` (from 1).
+
+    An infinite one whose loop does not close is none, either, at its last step.
+    """
 
     at: int
 
@@ -57,7 +61,10 @@ def replay(
     >>> replay(empty, Trace((), ()), universe=universe(empty)).shows
     frozenset()
     """
-    paths: list[Path] = [(system, None, system) for system in (start(table, universe), *starts)]
+    begins = (start(table, universe), *starts)
+    if trace.loop is not None:
+        return _replayed_for_ever(table, trace, universe, begins)
+    paths: list[Path] = [(system, None, system) for system in begins]
     for number, told in enumerate(trace.steps, 1):
         is_last = number == len(trace.steps)
         paths = [
@@ -73,6 +80,17 @@ def replay(
         return Diverged(len(trace.steps))
     shown = [frozenset(_shows(table, path)) for path in ends]
     return Replayed(ends[0][2], frozenset().union(*shown))
+
+
+def _replayed_for_ever(
+    table: TransitionTable, trace: Trace, universe: Universe, begins: tuple[System, ...]
+) -> Replayed | Diverged:
+    """An infinite run closes on the system in which it began to repeat, and shows the promises that it breaks."""
+    found = lassos(table, trace, universe, begins)
+    if isinstance(found, int):
+        return Diverged(found)
+    shown = [frozenset(broken(table, lasso, universe)) for lasso in found]
+    return Replayed(found[0].systems[-1], frozenset().union(*shown))
 
 
 def _taken(table: TransitionTable, system: System, universe: Universe, *, is_last: bool) -> Iterator[Path]:

@@ -27,6 +27,9 @@ from temper.machine import (
     word,
 )
 
+REPEATS = "from here it repeats for ever:"
+STAYS = "from here it stays for ever: nothing more has to happen"
+
 
 def certificate_lines(certificate: Certificate, *, brief: bool = False) -> list[str]:
     """The findings, one line each: every property, and of the obligations only those that do not hold.
@@ -44,9 +47,12 @@ def certificate_lines(certificate: Certificate, *, brief: bool = False) -> list[
 
 
 def trace_text(table: TransitionTable, trace: Trace) -> str:
-    """A run as a table: number, who or what, what happened, and what it changed, one line a change."""
+    """A run as a table: number, who or what, what happened, and what it changed, one line a change.
+
+    An infinite run says where it repeats, or that it stays as it is.
+    """
     if not trace.steps:
-        return "  at the very start"
+        return "  at the very start" if trace.loop is None else f"  {STAYS}"
     cells = [
         (f"{number}", _who(step.label), _what(table, step.label), _effects(table, step))
         for number, step in enumerate(trace.steps, 1)
@@ -54,9 +60,13 @@ def trace_text(table: TransitionTable, trace: Trace) -> str:
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
     lines = []
     for number, who, what, effects in cells:
+        if trace.loop is not None and int(number) == trace.loop + 1:
+            lines.append(f"  {REPEATS}")
         first, *rest = effects or [""]
         lines.append(f"  {number:>{widths[0]}}  {who:<{widths[1]}}  {what:<{widths[2]}}  {first}".rstrip())
         lines += [" " * (2 + sum(widths) + 6) + line for line in rest]
+    if trace.loop == len(trace.steps):
+        lines.append(f"  {STAYS}")
     return "\n".join(lines)
 
 
@@ -118,7 +128,8 @@ def _brief(verdict: Verdict) -> str:
     """What a line of the list says: a counterexample stands below it, and its reason with it."""
     if isinstance(verdict, Refuted) and verdict.trace is not None:
         steps = len(verdict.trace.steps)
-        return f"by a run of {steps} step{'' if steps == 1 else 's'}, below"
+        kind = "a run" if verdict.trace.loop is None else "an infinite run"
+        return f"by {kind} of {steps} step{'' if steps == 1 else 's'}, below"
     return verdict_text(verdict)
 
 

@@ -34,7 +34,8 @@ from temper.machine import (
 )
 from temper.verify.explicit.author import StateCheck, StepCheck, state_check, step_check, violation_text
 from temper.verify.explicit.exploration import Exploration
-from temper.verify.explicit.question import Question
+from temper.verify.explicit.liveness import Kept
+from temper.verify.explicit.question import Question, listed
 from temper.verify.explicit.tracing import trace_of
 from temper.verify.model import Transition
 from temper.verify.obligations import (
@@ -49,7 +50,8 @@ from temper.verify.obligations import (
     violated,
 )
 
-LIVENESS = "construct: liveness is not decided by this search yet"
+UNDECIDED = "construct: nobody looked for runs that never get there"
+"""What is said of a promise until `liveness` has looked: a docket sees states and steps, and no infinite runs."""
 
 
 class Docket:
@@ -96,7 +98,7 @@ class Docket:
                 ((_, entity),) = property_.variables
                 self.steps.setdefault(entity, []).append(step_check(self.table, property_, question))
             case PropertyKind.EVENTUALLY:
-                question.verdict = Unknown(LIVENESS)
+                question.verdict = Unknown(UNDECIDED)
 
     def _open_obligations(self, entity: Entity) -> None:
         for name in never_violated(self.table, entity):
@@ -204,6 +206,18 @@ class Docket:
         for violation in cut.violations:
             fired = cut.label.cause if cut.label.rule == "fire" else ""
             self._violated(number, Step(cut.label, system, cut.violations, Timing(fired=fired)), violation)
+
+    # What is said of infinite runs, which no watch sees.
+
+    def promise(self, property_: Property, kept: Kept, *, is_complete: bool) -> None:
+        """Takes what was found out about an `eventually`; no verdict leaves it to how the search ended."""
+        question = self.questions[property_.name]
+        question.verdict = kept.verdict
+        if kept.verdict is None and kept.cuts:
+            named = listed([f"{bound} in {where}" for bound, where in kept.cuts])
+            question.verdict = Unknown(f"cut at {named}, where it is still owed")
+        if is_complete:
+            question.vacuous = kept.vacuous
 
     # What is missing at the end.
 

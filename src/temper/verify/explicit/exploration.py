@@ -64,6 +64,14 @@ class Exploration(Generic[State]):
             number = self.parents[number]
         return tuple(reversed(backwards))
 
+    def depth(self, number: int) -> int:
+        """How many steps a shortest run to state `number` has."""
+        steps = 0
+        while self.parents[number] >= 0:
+            number = self.parents[number]
+            steps += 1
+        return steps
+
     def run(self, number: int) -> tuple[Transition[State], ...]:
         """The steps of a shortest run to state `number`."""
         return tuple(self._between(*ends) for ends in pairwise(self.path(number)))

@@ -8,6 +8,8 @@ from temper.machine import Finding, Unknown, Verdict
 
 TRIES_MAX = 50
 """How many runs that turn out not to be concrete are looked at before a question is left open."""
+NAMED_MAX = 3
+"""How many cuts or rows a verdict names before it only counts them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -43,3 +45,9 @@ class Question:
         what = "gets there" if self.once else "violates it"
         runs = "one run" if self.spurious == 1 else f"{self.spurious} runs"
         return Unknown(f"spurious step: {runs} of the model {what}, but the clocks of its cells do not fit together")
+
+
+def listed(named: list[str]) -> str:
+    """The first few, and how many more there are."""
+    more = len(named) - NAMED_MAX
+    return "; ".join(named[:NAMED_MAX]) + (f"; and {more} more" if more > 0 else "")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from time import monotonic
 
-from temper.machine import Finding, SearchSummary, System, TransitionTable, Universe
+from temper.machine import Finding, PropertyKind, SearchSummary, System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit.docket import Docket
 from temper.verify.explicit.exploration import Exploration, Progress, explore
+from temper.verify.explicit.liveness import Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
 
@@ -52,11 +54,24 @@ def search(
     exploration = Exploration(model)
     docket = Docket(table, exploration, world=universe.world)
     explore(exploration, model.initial(), docket, budget, progress)
+    _keep_promises(table, exploration, docket, budget)
     docket.witnessing = False
     live = tuple(starts)
     if live and not exploration.stopped:
         explore(exploration, live, docket, budget, progress)
     return _report(Ending(table, universe, exploration, docket), universe, exploration, len(live))
+
+
+def _keep_promises(table: TransitionTable, exploration: Exploration[System], docket: Docket, budget: Budget) -> None:
+    """Decides what is owed for ever after, from the usual start, in the time that is left: a tenth of it at least."""
+    if not any(property_.kind is PropertyKind.EVENTUALLY for property_ in table.properties):
+        return
+    began = monotonic()
+    left = max(budget.seconds_max - exploration.seconds, budget.seconds_max / 10)
+    is_complete = not exploration.stopped and not docket.cuts
+    for property_, kept in Liveness(table, exploration, left).decide():
+        docket.promise(property_, kept, is_complete=is_complete)
+    exploration.seconds += monotonic() - began
 
 
 def _report(ending: Ending, universe: Universe, exploration: Exploration[System], live: int) -> Report:

@@ -26,14 +26,14 @@ from temper.machine import (
 from temper.verify.text import value_text
 
 
-def trace_of(table: TransitionTable, start: System, steps: Sequence[Step]) -> Trace:
-    """The run from `start` through the steps as a trace."""
+def trace_of(table: TransitionTable, start: System, steps: Sequence[Step], loop: int | None = None) -> Trace:
+    """The run from `start` through the steps as a trace; those from number `loop` (from 0) on repeat for ever."""
     systems = (start, *(step.system for step in steps))
     told = tuple(
         TraceStep(step.label, tuple(_changes(table, before, step.system)), _handed_on(before, step.system))
         for before, step in zip(systems, steps, strict=False)
     )
-    return Trace(told, systems[-1].cells)
+    return Trace(told, systems[-1].cells, loop)
 
 
 def _changes(table: TransitionTable, before: System, after: System) -> Iterator[Change]:

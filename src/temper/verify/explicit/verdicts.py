@@ -10,10 +10,8 @@ from temper.machine import Exhausted, Finding, System, TransitionTable, Universe
 from temper.verify.explicit.author import StateCheck, StepCheck
 from temper.verify.explicit.docket import Docket
 from temper.verify.explicit.exploration import Exploration
+from temper.verify.explicit.question import listed
 from temper.verify.obligations import Row, fires, happens
-
-NAMED_MAX = 3
-"""How many cuts or rows a verdict names before it only counts them."""
 
 
 class Ending:
@@ -68,21 +66,21 @@ class Ending:
 
     def _cut(self) -> str:
         named = [f"{bound} in {where} ({_times(count)})" for (bound, where), count in self._cuts()]
-        return f"cut at {_listed(named)}" if named else ""
+        return f"cut at {listed(named)}" if named else ""
 
     def _cuts(self) -> list[tuple[tuple[str, str], int]]:
         return sorted(self.docket.cuts.items(), key=lambda entry: (-entry[1], entry[0]))
 
     def _unfired(self) -> str:
         named = [str(row) for row in self.docket.never_fired() if not self._is_accepted(row)]
-        return f"not within U: never fired: {_listed(named)}" if named else ""
+        return f"not within U: never fired: {listed(named)}" if named else ""
 
     def _is_accepted(self, row: Row) -> bool:
         return happens(row) in self.accepted or fires(row) in self.accepted
 
     def _unreached(self) -> str:
         named = [name for name in self.docket.never_reached() if name not in self.accepted]
-        return f"not within U: never reached: {_listed(named)}" if named else ""
+        return f"not within U: never reached: {listed(named)}" if named else ""
 
     def _note_loose_parts(self) -> None:
         """A part that could have been anything in every state makes its property vacuous."""
@@ -94,11 +92,6 @@ class Ending:
 
     def _has_world(self) -> bool:
         return any(entity.world for entity in self.docket.table.entities)
-
-
-def _listed(named: list[str]) -> str:
-    more = len(named) - NAMED_MAX
-    return "; ".join(named[:NAMED_MAX]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _times(count: int) -> str:

@@ -1,0 +1,218 @@
+"""Promises about the future: `whenever … eventually …`, decided on the explored graph (semantics.md sections 5 and 6).
+
+For each binding, the states are taken in which the promise is open: those where `whenever` holds, and whatever can
+be reached from them, as long as the goal does not hold. A fair component among them is a counterexample, if times
+can be found for a lasso into it. States with a step that was cut belong to no counterexample, and as long as there
+are any the promise is not known to be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby, islice
+from time import monotonic
+
+from temper.machine import (
+    Binding,
+    Property,
+    PropertyKind,
+    Refuted,
+    Step,
+    System,
+    Trace,
+    TransitionTable,
+    Unknown,
+    concrete,
+    promises,
+    rhythm,
+    text,
+)
+from temper.verify.explicit.components import Component, fair_components
+from temper.verify.explicit.exploration import Exploration
+from temper.verify.explicit.fairness import Fairness, assumed_by
+from temper.verify.explicit.graph import Graph, Node
+from temper.verify.explicit.lasso import Walk, WayIn, fair_loop, ways_in
+from temper.verify.explicit.tracing import trace_of
+from temper.verify.model import Transition
+from temper.verify.substitution import as_written
+
+ASKED, MET = 1, 2
+"""Of a state and a binding: `whenever` holds there, the goal holds there."""
+LASSOS_MAX = 8
+"""How many lassos are looked at, if no times fit the first."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What the search says of one promise. No verdict: nothing speaks against it."""
+
+    verdict: Refuted | Unknown | None = None
+    cuts: tuple[tuple[str, str], ...] = ()
+    """Where steps were cut while the promise was open."""
+    vacuous: str = ""
+    """The premise, if it never comes."""
+
+
+class _OutOfTime(Exception):  # noqa: N818 - it ends a search, and nothing is wrong
+    """The seconds of the budget are over."""
+
+
+class Liveness:
+    """Decides the promises of one table on an exploration from the usual start."""
+
+    def __init__(self, table: TransitionTable, exploration: Exploration[System], seconds_max: float) -> None:
+        self.table, self.exploration = table, exploration
+        self.properties = [p for p in table.properties if p.kind is PropertyKind.EVENTUALLY]
+        self.graph = Graph(exploration, Fairness(table, assumed_by(self.properties)))
+        self.deadline = monotonic() + seconds_max
+        self.seconds_max = seconds_max
+
+    def decide(self) -> Iterator[tuple[Property, Kept]]:
+        """Each promise with what is known of it."""
+        for property_ in self.properties:
+            try:
+                yield property_, self._decide(property_)
+            except _OutOfTime:
+                because = f"budget: {self.seconds_max:g} s are over, while looking for a run that never gets there"
+                yield property_, Kept(Unknown(because))
+
+    def _decide(self, property_: Property) -> Kept:
+        kept = Kept()
+        premise = False
+        for binding, flags in self._marked(property_).items():
+            begins = [number for number, flag in enumerate(flags) if flag == ASKED]
+            premise = premise or any(flag & ASKED for flag in flags)
+            if begins and not isinstance(kept.verdict, Refuted):
+                self._look(_Open(property_, binding, flags, begins), kept)
+        if not premise:
+            kept.vacuous = text(as_written(property_.body if property_.whenever is None else property_.whenever))
+        return kept
+
+    def _marked(self, property_: Property) -> Mapping[Binding, bytearray]:
+        """For each binding, what holds in each state."""
+        marks: dict[Binding, bytearray] = {}
+        look, count = promises(self.table, property_), len(self.exploration.states)
+        for number, system in enumerate(self.exploration.states):
+            asked, met = look(system.view)
+            for binding in asked:
+                marks.setdefault(binding, bytearray(count))[number] |= ASKED
+            for binding in met:
+                marks.setdefault(binding, bytearray(count))[number] |= MET
+            self._check_time(number)
+        return marks
+
+    def _check_time(self, number: int) -> None:
+        if number % 256 == 0 and monotonic() > self.deadline:
+            raise _OutOfTime
+
+    def _look(self, open_: _Open, kept: Kept) -> None:
+        """Look for a lasso that leaves the promise open for this binding."""
+        nodes, beyond = self._region(open_)
+        kept.cuts = tuple(dict.fromkeys((*kept.cuts, *beyond)))
+        weak, strong = self.graph.weak(open_.property), self.graph.strong(open_.property)
+        clean = {number: node for number, node in nodes.items() if not node.cuts}
+        where = {
+            state: component
+            for component in fair_components(clean, weak=weak, strong=strong)
+            for state in component.states
+        }
+        if where:
+            kept.verdict = self._lasso(open_, nodes, where, weak, strong) or kept.verdict or SPURIOUS
+
+    def _region(self, open_: _Open) -> tuple[dict[int, Node], list[tuple[str, str]]]:
+        """Every state in which the promise is open, and what was cut there."""
+        nodes: dict[int, Node] = {}
+        cuts: list[tuple[str, str]] = []
+        waiting = list(open_.begins)
+        seen = set(waiting)
+        while waiting:
+            number = waiting.pop()
+            self._check_time(len(nodes))
+            if not self.graph.is_expanded(number):
+                continue
+            node = nodes[number] = self.graph.node(number)
+            cuts += node.cuts
+            for edge in node.edges:
+                if edge.target not in seen and not open_.flags[edge.target] & MET:
+                    seen.add(edge.target)
+                    waiting.append(edge.target)
+        return nodes, cuts
+
+    # From a fair component to a run.
+
+    def _lasso(
+        self, open_: _Open, nodes: Mapping[int, Node], where: Mapping[int, Component], weak: int, strong: int
+    ) -> Refuted | None:
+        """The refutation by the first lasso for which there are times."""
+        begins = {number: self.exploration.depth(number) for number in open_.begins if number in nodes}
+        ways = islice(ways_in(nodes, begins, where), LASSOS_MAX)
+        for _, equally_short in groupby(ways, key=lambda way: way.length):
+            lassos = [
+                (fair_loop(nodes, where[way.state], way.state, weak=weak, strong=strong), way) for way in equally_short
+            ]
+            for loop, way in sorted(lassos, key=lambda lasso: len(lasso[0])):
+                refuted = self._refuted(open_, way, loop)
+                if refuted is not None:
+                    return refuted
+        return None
+
+    def _refuted(self, open_: _Open, way: WayIn, loop: Walk) -> Refuted | None:
+        """The refutation by this lasso; None if no times fit it."""
+        reached = self.exploration.run(way.begin)
+        stem = [*map(_machine_step, reached), *(self.graph.step(*edge) for edge in way.walk)]
+        rounds = [self.graph.step(*edge) for edge in loop]
+        times = rhythm(self.table, stem, rounds) if rounds else concrete(self.table, stem)
+        if times is None:
+            return None
+        begin = self.exploration.path(way.begin)[0]
+        trace = trace_of(self.table, begin, (*stem, *rounds), len(stem))
+        return Refuted(_because(open_, len(reached), trace), trace)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A promise to one binding: what holds in each state, and the states in which it is asked for and not met."""
+
+    property: Property
+    binding: Binding
+    flags: bytearray
+    begins: list[int]
+
+
+SPURIOUS = Unknown(
+    "spurious step: a loop of the model never gets there, but no times with a period fit its steps and the way to it"
+)
+
+
+def _machine_step(step: Transition[System]) -> Step:
+    assert isinstance(step, Step), "a table's relation takes the machine's own steps"
+    return step
+
+
+def _because(open_: _Open, asked: int, trace: Trace) -> str:
+    """What was promised and when, and how it fails to come."""
+    property_ = open_.property
+    goal = text(as_written(property_.body))
+    premise = "it" if property_.whenever is None else f"`{text(as_written(property_.whenever))}`"
+    return f"after {_steps(asked)} {premise} holds, and `{goal}` never comes: {_how(trace)}{_whose(open_)}"
+
+
+def _how(trace: Trace) -> str:
+    loop = trace.loop
+    assert loop is not None, "a promise is broken by an infinite run"
+    if loop == len(trace.steps):
+        return f"after {_steps(len(trace.steps))} nothing more has to happen"
+    if loop == len(trace.steps) - 1:
+        return f"step {len(trace.steps)} repeats for ever"
+    return f"steps {loop + 1} to {len(trace.steps)} repeat for ever"
+
+
+def _steps(number: int) -> str:
+    return "1 step" if number == 1 else f"{number} steps"
+
+
+def _whose(open_: _Open) -> str:
+    entities = dict(open_.property.variables)
+    said = [f"{name} is {entities[name]} {ident}" for name, ident in open_.binding if entities[name] != ident]
+    return f", where {', '.join(said)}" if said else ""
