@@ -70,9 +70,13 @@ def lassos(
 def broken(table: TransitionTable, lasso: Lasso, universe: Universe) -> Iterator[str]:
     """The promises that are asked for in this run and never met, if it is fair and there are times for it."""
     for property_ in table.properties:
-        if property_.kind is PropertyKind.EVENTUALLY and _is_open(table, property_, lasso):
-            if _is_fair(table, property_, lasso, universe) and _is_timed(table, lasso):
-                yield property_.name
+        if property_.kind is PropertyKind.EVENTUALLY and _is_broken(table, property_, lasso, universe):
+            yield property_.name
+
+
+def _is_broken(table: TransitionTable, property_: Property, lasso: Lasso, universe: Universe) -> bool:
+    is_fair_and_open = _is_open(table, property_, lasso) and _is_fair(table, property_, lasso, universe)
+    return is_fair_and_open and _is_timed(table, lasso)
 
 
 def _is_timed(table: TransitionTable, lasso: Lasso) -> bool:

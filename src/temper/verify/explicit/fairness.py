@@ -4,7 +4,7 @@ A run is fair if nothing that it owes from some point on stays unpaid for ever. 
 
 - F1: each pending delivery is taken. For mail it is enough to look at equal mail together: whatever is taken
   again and again is taken oldest first. In a lane only the first request settles, and one that asks `again` keeps
-  its place, so a lane is paid by a request that leaves it for good, or by any settlement of one that nobody waits behind.
+  its place, so a lane is paid by a request that leaves it for good, or, if nobody waits behind, by any settlement.
 - F2: each armed timer fires, is disarmed or is armed anew.
 - F3: an action under `assuming:` that stays callable on an instance is taken on it.
 - F4: what is settled again and again, at one site of one instance, has the assumed outcome again and again.

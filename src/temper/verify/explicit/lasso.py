@@ -1,8 +1,8 @@
 """Lassos: a shortest way into a fair component, and a shortest fair loop from where it arrives.
 
-The way there is a shortest one of all that lead into any fair component. The loop is a shortest fair one through the
-state where it arrives, found breadth first over states and what is still unpaid; where those are too many, it visits
-one thing that is owed after the other, nearest first, and may be longer than it must be.
+Each way is a shortest one to where it arrives, and ways come the shortest first. The loop is a shortest fair one
+through that state, found breadth first over states and what is still unpaid; where those are too many, it visits one
+thing that is owed after the other, nearest first, and may be longer than it must be.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
+from math import inf
 from time import monotonic
 
 from temper.machine import (
@@ -39,8 +40,8 @@ from temper.verify.substitution import as_written
 
 ASKED, MET = 1, 2
 """Of a state and a binding: `whenever` holds there, the goal holds there."""
-LASSOS_MAX = 8
-"""How many lassos are looked at, if no times fit the first."""
+WAYS_MAX = 16
+"""How many ways into a fair component are compared, the shortest first, each with its loop."""
 
 
 @dataclass(slots=True)
@@ -146,15 +147,18 @@ class Liveness:
     ) -> Refuted | None:
         """The refutation by the first lasso for which there are times."""
         begins = {number: self.exploration.depth(number) for number in open_.begins if number in nodes}
-        ways = islice(ways_in(nodes, begins, where), LASSOS_MAX)
-        for _, equally_short in groupby(ways, key=lambda way: way.length):
-            lassos = [
-                (fair_loop(nodes, where[way.state], way.state, weak=weak, strong=strong), way) for way in equally_short
-            ]
-            for loop, way in sorted(lassos, key=lambda lasso: len(lasso[0])):
-                refuted = self._refuted(open_, way, loop)
-                if refuted is not None:
-                    return refuted
+        found: list[tuple[WayIn, Walk]] = []
+        longest = inf
+        for way in islice(ways_in(nodes, begins, where), WAYS_MAX):
+            if way.length > longest:
+                break
+            loop = fair_loop(nodes, where[way.state], way.state, weak=weak, strong=strong)
+            found.append((way, loop))
+            longest = min(longest, way.length + len(loop))
+        for way, loop in sorted(found, key=lambda lasso: (lasso[0].length + len(lasso[1]), lasso[0].length)):
+            refuted = self._refuted(open_, way, loop)
+            if refuted is not None:
+                return refuted
         return None
 
     def _refuted(self, open_: _Open, way: WayIn, loop: Walk) -> Refuted | None:
