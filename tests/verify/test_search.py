@@ -6,7 +6,9 @@ import pytest
 
 from support.small import asking, findings_of, gate, report_of, table_of
 from temper.machine import Exhausted, Proved, Refuted, Unknown, universe, word
-from temper.verify import Budget, search
+from temper.verify import Budget, TableModel, search
+from temper.verify.explicit.docket import Docket
+from temper.verify.explicit.exploration import Exploration, explore
 
 
 def verdicts(text: str, budget: Budget | None = None) -> dict[str, str]:
@@ -93,9 +95,22 @@ def test_nothing_is_exhausted_while_a_possible_is_not_reached() -> None:
     assert verdicts(accepted)["can_fly"] == "unknown"
 
 
-def test_liveness_is_refused_aloud() -> None:
-    text = gate("ends: {whenever: Gate.state == open, eventually: Gate.state == shut}")
-    assert because(text, "ends") == "construct: liveness is not decided by this search yet"
+def test_a_promise_is_kept_or_broken_by_an_infinite_run() -> None:
+    owed = "{whenever: Gate.state == open, eventually: Gate.state in {shut, broken}"
+    text = gate(f"ends: {owed}}}", f"ends_at_last: {owed}, assuming: [Gate.drop]}}")
+    assert because(text, "ends") == (
+        "after 1 step `Gate.state == open` holds, and `Gate.state in {shut, broken}` never comes: "
+        "after 1 step nothing more has to happen"
+    )
+    assert verdicts(text)["ends_at_last"] == "exhausted"
+
+
+def test_a_docket_alone_never_calls_a_promise_exhausted() -> None:
+    table = table_of(gate("ends: {whenever: Gate.state == open, eventually: Gate.state == shut}"))
+    exploration = Exploration(TableModel(table, universe(table)))
+    docket = Docket(table, exploration, world=False)
+    explore(exploration, exploration.model.initial(), docket, Budget())
+    assert docket.questions["ends"].verdict == Unknown("construct: nobody looked for runs that never get there")
 
 
 def test_what_never_happens_is_named_and_keeps_everything_from_being_exhausted() -> None:

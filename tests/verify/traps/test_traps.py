@@ -27,7 +27,8 @@ def said(finding: Finding) -> tuple[str, str]:
         case Exhausted():
             return "exhausted", ""
         case Refuted(_, trace):
-            assert trace is not None and trace.loop is not None
+            assert trace is not None
+            assert trace.loop is not None
             return "refuted", f"{trace.loop} + {len(trace.steps) - trace.loop}"
         case Unknown(because):
             return "unknown", because
