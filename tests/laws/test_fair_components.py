@@ -6,7 +6,7 @@ by the letter of semantics.md section 5 whether it is fair.
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -70,7 +70,7 @@ def naive(nodes: dict[int, Node]) -> set[int]:
 
 def closed_walks(nodes: dict[int, Node], begin: int, length: int):
     for walk in product([(state, edge) for state, node in nodes.items() for edge in node.edges], repeat=length):
-        follows = all(one[1].target == other[0] for one, other in zip(walk, walk[1:], strict=False))
+        follows = all(one[1].target == other[0] for one, other in pairwise(walk))
         if follows and walk[0][0] == begin == walk[-1][1].target:
             yield walk
 
@@ -95,7 +95,7 @@ def test_loops_are_fair_and_shortest(nodes: dict[int, Node]) -> None:
                 assert not nodes[begin].owed
                 continue
             assert walk[0][0] == begin == walk[-1][1].target
-            assert all(one[1].target == other[0] for one, other in zip(walk, walk[1:], strict=False))
+            assert all(one[1].target == other[0] for one, other in pairwise(walk))
             assert is_fair(nodes, walk)
             for length in range(1, min(len(walk), 4)):
                 inside = (w for w in closed_walks(nodes, begin, length) if _stays(component, w))

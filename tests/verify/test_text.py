@@ -51,10 +51,10 @@ def test_what_is_unknown_for_one_reason_is_one_finding() -> None:
 
 def test_what_is_accepted_is_said_with_its_reason_and_shown_no_further() -> None:
     accepted = gate(
-        "ends: {whenever: Gate.state == open, eventually: Gate.state == shut}", more="accept: {ends: guards go home}"
+        "flies: {possible: Gate.count == 3 and Gate.state == broken}", more="accept: {flies: it has no wings}"
     )
     shown = text_of(accepted)
-    assert "(accepted: guards go home)" in shown
+    assert "(accepted: it has no wings)" in shown
     assert "error[" not in shown
 
 

@@ -75,7 +75,7 @@ def diagnose(table: TransitionTable, certificate: Certificate) -> tuple[Diagnost
 
 def _refuted(table: TransitionTable, finding: Finding, verdict: Refuted) -> Diagnostic:
     trace = verdict.trace
-    notes = () if trace is None else (f"the shortest run that shows it:\n{trace_text(table, trace)}",)
+    notes = () if trace is None else (f"{_shown_by(trace)}\n{trace_text(table, trace)}",)
     return Diagnostic(
         _refuted_code(table, finding),
         f"`{finding.name}` does not hold{_after(trace)}: {verdict.because}",
@@ -85,6 +85,10 @@ def _refuted(table: TransitionTable, finding: Finding, verdict: Refuted) -> Diag
         notes=notes,
         helps=(Help("a counterexample is never accepted: change the blueprint or the property"),),
     )
+
+
+def _shown_by(trace: Trace) -> str:
+    return "the shortest run that shows it:" if trace.loop is None else "an infinite run that shows it:"
 
 
 def _refuted_code(table: TransitionTable, finding: Finding) -> str:

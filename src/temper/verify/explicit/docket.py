@@ -58,7 +58,8 @@ class Docket:
     """Watches one search of one table. `questions` are in the order in which findings are told.
 
     `witnessing` is true while runs start where every system starts: what has to be possible is owed from there, and
-    a run that begins with live instances does not show it.
+    a run that begins with live instances does not show it. So is what is promised; `promised` says for each such
+    property how many states were looked at.
     """
 
     def __init__(self, table: TransitionTable, exploration: Exploration[System], *, world: bool) -> None:
@@ -67,6 +68,7 @@ class Docket:
         self.cuts: Counter[tuple[str, str]] = Counter()
         self.hidden: set[str] = set()
         self.witnessing = True
+        self.promised: dict[str, int] = {}
         self.invariants: list[StateCheck] = []
         self.possibles: list[StateCheck] = []
         self.steps: dict[str, list[StepCheck]] = {}
@@ -213,6 +215,7 @@ class Docket:
         """Takes what was found out about an `eventually`; no verdict leaves it to how the search ended."""
         question = self.questions[property_.name]
         question.verdict = kept.verdict
+        self.promised[property_.name] = len(self.exploration.states)
         if kept.verdict is None and kept.cuts:
             named = listed([f"{bound} in {where}" for bound, where in kept.cuts])
             question.verdict = Unknown(f"cut at {named}, where it is still owed")

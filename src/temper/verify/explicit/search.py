@@ -78,6 +78,12 @@ def _report(ending: Ending, universe: Universe, exploration: Exploration[System]
     summary = SearchSummary(
         len(exploration.states), exploration.transitions, exploration.seconds, complete=ending.is_complete
     )
-    places = "1 more beginning" if live == 1 else f"{live} more beginnings"
-    told = (f"runs that go on from what lives now are covered too, from {places}",) if live else ()
+    told = (_covered(live, owes_more=bool(ending.docket.promised)),) if live else ()
     return Report(ending.findings(), summary, str(universe), (*ending.notes(), *told))
+
+
+def _covered(live: int, *, owes_more: bool) -> str:
+    """What is said of runs that begin with what lives: promises are owed from the usual start all the same."""
+    places = "1 more beginning" if live == 1 else f"{live} more beginnings"
+    said = f"runs that go on from what lives now are covered too, from {places}"
+    return f"{said}; `eventually` is owed from the usual start" if owes_more else said

@@ -6,6 +6,8 @@ reached, save those that the author accepted by name. Otherwise the verdict is `
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from temper.machine import Exhausted, Finding, System, TransitionTable, Universe, Unknown, Verdict
 from temper.verify.explicit.author import StateCheck, StepCheck
 from temper.verify.explicit.docket import Docket
@@ -33,7 +35,9 @@ class Ending:
         self._note_loose_parts()
         never, once = self._never(), self._once()
         found = [
-            question.finding(once if question.once else self._hidden(question.name) or never)
+            question.finding(
+                once if question.once else self._hidden(question.name) or self._among(question.name, never)
+            )
             for question in self.docket.questions.values()
         ]
         return tuple(sorted(found, key=lambda finding: finding.obligation))
@@ -50,6 +54,11 @@ class Ending:
         """What is said of something that was never violated."""
         gap = self.exploration.stopped or self._cut() or self._unfired() or self._unreached()
         return Unknown(gap) if gap else Exhausted(str(self.universe), len(self.exploration.states))
+
+    def _among(self, name: str, never: Verdict) -> Verdict:
+        """A promise is owed from the usual start, so only the states that are reached from there are counted."""
+        states = self.docket.promised.get(name)
+        return replace(never, states=states) if isinstance(never, Exhausted) and states is not None else never
 
     def _hidden(self, name: str) -> Verdict | None:
         """A call that breaks one range is rejected there and then, and shows nothing of the others."""
