@@ -27,13 +27,13 @@ def _of_liveness(promises: list[Property]) -> Iterator[str]:
     """What every `eventually` rests on, and what each assumes besides."""
     if promises:
         yield (
-            "for `eventually`: what is pending is delivered and what is armed fires, which a runtime promises "
-            "in which some node lives, faults end and no lane is paused for ever"
+            "what is pending is delivered and what is armed fires at last "
+            "(some node lives, faults end, no lane is paused for ever)"
         )
     for promise in promises:
         if promise.assuming:
             named = ", ".join(f"{of}.{name}" for of, name in promise.assuming)
-            yield f"for {promise.name}: at last comes {named}"
+            yield f"{promise.name}: {named} at last"
 
 
 def _of_effect(effect: Effect) -> str:

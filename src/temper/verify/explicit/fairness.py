@@ -126,7 +126,7 @@ class Fairness:
                     yield LaneDebt(*lane_of(request))
             case mail:
                 yield MailDebt(mail)
-        for delivery in timing.handed_on:
+        for delivery in timing.handed_on if label.action != AGAIN else ():
             if isinstance(delivery, Effecting) and delivery.site in self.replacing:
                 yield LaneDebt(*lane_of(delivery))
         if timing.fired:

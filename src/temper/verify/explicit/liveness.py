@@ -72,14 +72,22 @@ class Liveness:
     def decide(self) -> Iterator[tuple[Property, Kept]]:
         """Each promise with what is known of it."""
         for property_ in self.properties:
+            kept = Kept()
             try:
-                yield property_, self._decide(property_)
+                self._decide(property_, kept)
             except _OutOfTime:
-                because = f"budget: {self.seconds_max:g} s are over, while looking for a run that never gets there"
-                yield property_, Kept(Unknown(because))
+                self._stop(kept, f"{self.seconds_max:g} s are over")
+            except KeyboardInterrupt:
+                self.deadline = 0
+                self._stop(kept, "interrupted")
+            yield property_, kept
 
-    def _decide(self, property_: Property) -> Kept:
-        kept = Kept()
+    def _stop(self, kept: Kept, why: str) -> None:
+        """Leaves the promise open, unless a run that breaks it was found by then."""
+        if not isinstance(kept.verdict, Refuted):
+            kept.verdict = Unknown(f"budget: {why}, while looking for a run that never gets there")
+
+    def _decide(self, property_: Property, kept: Kept) -> None:
         premise = False
         for binding, flags in self._marked(property_).items():
             begins = [number for number, flag in enumerate(flags) if flag == ASKED]
@@ -88,7 +96,6 @@ class Liveness:
                 self._look(_Open(property_, binding, flags, begins), kept)
         if not premise:
             kept.vacuous = text(as_written(property_.body if property_.whenever is None else property_.whenever))
-        return kept
 
     def _marked(self, property_: Property) -> Mapping[Binding, bytearray]:
         """For each binding, what holds in each state."""
@@ -113,11 +120,10 @@ class Liveness:
         kept.cuts = tuple(dict.fromkeys((*kept.cuts, *beyond)))
         weak, strong = self.graph.weak(open_.property), self.graph.strong(open_.property)
         clean = {number: node for number, node in nodes.items() if not node.cuts}
-        where = {
-            state: component
-            for component in fair_components(clean, weak=weak, strong=strong)
-            for state in component.states
-        }
+        where: dict[int, Component] = {}
+        for component in fair_components(clean, weak=weak, strong=strong):
+            where |= dict.fromkeys(component.states, component)
+            self._check_time(0)
         if where:
             kept.verdict = self._lasso(open_, nodes, where, weak, strong) or kept.verdict or SPURIOUS
 

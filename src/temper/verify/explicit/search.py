@@ -17,6 +17,9 @@ from temper.verify.explicit.liveness import Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
 
+MOMENT_SECONDS = 5.0
+"""How long a search that was stopped still looks for infinite runs in what it has seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -63,11 +66,16 @@ def search(
 
 
 def _keep_promises(table: TransitionTable, exploration: Exploration[System], docket: Docket, budget: Budget) -> None:
-    """Decides what is owed for ever after, from the usual start, in the time that is left: a tenth of it at least."""
+    """Decides what is owed for ever after, from the usual start.
+
+    It has the time that is left, and a tenth of the budget at least; after a search that ended early only a moment.
+    """
     if not any(property_.kind is PropertyKind.EVENTUALLY for property_ in table.properties):
         return
     began = monotonic()
     left = max(budget.seconds_max - exploration.seconds, budget.seconds_max / 10)
+    if exploration.stopped:
+        left = min(left, MOMENT_SECONDS)
     is_complete = not exploration.stopped and not docket.cuts
     for property_, kept in Liveness(table, exploration, left).decide():
         docket.promise(property_, kept, is_complete=is_complete)
