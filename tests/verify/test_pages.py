@@ -12,10 +12,10 @@ from support.tree import ROOT
 from temper.machine import Certified
 from temper.report import Source, render
 from temper.verify import certified, certify, diagnose
-from temper.verify.diagnose import CODES
+from temper.verify.diagnose import CODES, PROPERTY_CODES
 
 PAGES = ROOT / "docs" / "diagnostics"
-SHOWN = [*CODES.values(), "invariant-refuted", "step-refuted", "not-reached", "undecided", "vacuous"]
+SHOWN = [*CODES.values(), *PROPERTY_CODES.values(), "invariant-refuted", "not-reached", "undecided", "vacuous"]
 BLOCK = re.compile(r"```(blueprint|text)\n(.*?)```", re.DOTALL)
 
 

@@ -177,7 +177,13 @@ class Liveness:
             return None
         begin = self.exploration.path(way.begin)[0]
         trace = trace_of(self.table, begin, (*stem, *rounds), len(stem))
-        return Refuted(_because(open_, len(reached), trace), trace)
+        return Refuted(_because(open_, self._asked(open_, begin, stem), trace), trace)
+
+    def _asked(self, open_: _Open, begin: System, stem: list[Step]) -> int:
+        """How many steps it takes until the premise holds and the goal never does again."""
+        flags = [open_.flags[self.exploration.numbers[system]] for system in (begin, *(step.system for step in stem))]
+        last_met = max((place for place, flag in enumerate(flags) if flag & MET), default=-1)
+        return next(place for place, flag in enumerate(flags) if place > last_met and flag & ASKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +210,19 @@ def _because(open_: _Open, asked: int, trace: Trace) -> str:
     """What was promised and when, and how it fails to come."""
     property_ = open_.property
     goal = text(as_written(property_.body))
-    premise = "it" if property_.whenever is None else f"`{text(as_written(property_.whenever))}`"
-    return f"after {_steps(asked)} {premise} holds, and `{goal}` never comes: {_how(trace)}{_whose(open_)}"
+    premise = "it is owed" if property_.whenever is None else f"`{text(as_written(property_.whenever))}` holds"
+    return f"{_when(asked)} {premise}, and `{goal}` never comes: {_how(trace)}{_whose(open_)}"
+
+
+def _when(steps: int) -> str:
+    return f"after {_steps(steps)}" if steps else "at the very start"
 
 
 def _how(trace: Trace) -> str:
     loop = trace.loop
     assert loop is not None, "a promise is broken by an infinite run"
     if loop == len(trace.steps):
-        return f"after {_steps(len(trace.steps))} nothing more has to happen"
+        return f"{_when(len(trace.steps))} nothing more has to happen"
     if loop == len(trace.steps) - 1:
         return f"step {len(trace.steps)} repeats for ever"
     return f"steps {loop + 1} to {len(trace.steps)} repeat for ever"
