@@ -114,7 +114,7 @@ def test_the_strategy_reaches_every_operator() -> None:
     """A law over expressions is worth what they contain. `now` can be stored and nothing else."""
     seen: set[Op] = set()
 
-    @settings(max_examples=150, phases=[Phase.generate])
+    @settings(max_examples=400, phases=[Phase.generate])
     @given(st.data())
     def gather(drawing: st.DataObject) -> None:
         type_, properties = drawing.draw(RESULT), drawing.draw(st.booleans())
