@@ -6,7 +6,7 @@ nothing is raised for what an author got wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from temper.language.syntax import Tree
     from temper.machine import Certificate, Certified, Scope, TransitionTable
     from temper.run import Image
+    from temper.verify import Progress
 
 BYTES_MAX = 1_000_000
 """A longer file is not read: a blueprint is short enough to hold in one head."""
@@ -134,7 +135,7 @@ def certify(
     seconds_max: float = SECONDS_MAX,
     only: Iterable[str] = (),
     live: Live | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system."""
     from temper.verify import Budget, Upgrade, certified, qualified, upgrade

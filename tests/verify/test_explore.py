@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pytest
@@ -103,12 +103,18 @@ def test_other_roots_are_searched_on_top_of_what_was_seen() -> None:
 
 def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temper.verify.explicit.exploration.TELL_EVERY_SECONDS", 0)
-    told: list[int] = []
-    explore(
-        Exploration(Numbers(10)), (1,), Seen(), Budget(), lambda states, _transitions, _seconds: told.append(states)
-    )
-    assert told[0] == 1
-    assert told[-1] == 10
+    told: list[tuple[int, int, tuple[int, ...]]] = []
+
+    def tell(states: int, _transitions: int, _seconds: float, /, queued: int = 0, layers: Sequence[int] = ()) -> None:
+        told.append((states, queued, tuple(layers)))
+
+    explored = Exploration(Numbers(10))
+    explore(explored, (1,), Seen(), Budget(), tell)
+    assert told[0] == (1, 1, ())
+    assert told[-1][0] == 10
+    depths = [len(explored.path(number)) - 1 for number in range(len(explored.states))]
+    assert explored.layers == [depths.count(depth) for depth in range(max(depths) + 1)]
+    assert told[-1][2] == tuple(explored.layers[: len(told[-1][2])])
 
 
 def test_a_key_pressed_ends_the_search_and_keeps_what_was_seen() -> None:

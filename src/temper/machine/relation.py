@@ -367,9 +367,7 @@ class Relation:
         if draft.fired:
             cell = cell._replace(timers=tuple(timer for timer in cell.timers if timer[0] != draft.fired))
         spawns = any(self.landing.spawns(owner.entity, name) for name in target)
-        taken = self.landing.with_ids(
-            draft.system, spawns, lambda ids: apply_target(self.table, cell, target, given, 0, ids), _stepped
-        )
+        taken = self.landing.with_ids(draft.system, spawns, lambda ids: self.apply(cell, target, given, ids), _stepped)
         if taken is None:
             return Cut("spawn", occasion.place, occasion.label(""))
         draft.violations = violations_in(owner.entity, taken.declined)
@@ -387,6 +385,10 @@ class Relation:
                 return self.landing.unmoved(draft, occasion.label("unhandled"), cell)
             case _:
                 assert_never(taken)
+
+    def apply(self, cell: Cell, target: Target, given: Mapping[str, Value], fresh: tuple[str, ...]) -> Taken:
+        """Every target is applied here, so that who wants to know what was tried can listen."""
+        return apply_target(self.table, cell, target, given, 0, fresh)
 
 
 _RELATIONS: dict[tuple[int, Universe], Relation] = {}

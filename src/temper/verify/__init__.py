@@ -8,37 +8,69 @@ from temper.verify.certificate_json import (
     trace_from_json,
     trace_to_json,
 )
+from temper.verify.coverage_text import brief_coverage, coverage_json, coverage_lines, statistics_json
 from temper.verify.diagnose import certificate_text, diagnose
-from temper.verify.explicit import Report, search
+from temper.verify.explicit import Progress, Report, search
+from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
 from temper.verify.model import Model, TableModel, Transition
+from temper.verify.parting import Parting
 from temper.verify.replay import Diverged, Replayed, replay
 from temper.verify.report import report_json
-from temper.verify.text import trace_text
+from temper.verify.sequence import instances_in, sequence_diagram
+from temper.verify.state_space import NotDrawn, StateSpace, state_space
+from temper.verify.survey import Coverage, Statistics, Survey, survey
+from temper.verify.text import trace_text, value_text
 from temper.verify.upgrade import Upgrade, look_of, qualified, upgrade
+from temper.verify.walk import Walk, walk
+from temper.verify.walk_text import walk_json, walk_lines
 
 __all__ = [
     "ENGINES",
     "Budget",
+    "Coverage",
     "Diverged",
+    "KeptTrace",
     "Model",
+    "NotDrawn",
+    "Parting",
+    "Progress",
     "Replayed",
     "Report",
+    "StateSpace",
+    "Statistics",
+    "Survey",
     "TableModel",
     "Transition",
     "Upgrade",
+    "Walk",
+    "brief_coverage",
     "certificate_from_json",
     "certificate_text",
     "certificate_to_json",
     "certified",
     "certify",
+    "coverage_json",
+    "coverage_lines",
     "diagnose",
+    "instances_in",
+    "kept_trace_from_json",
+    "kept_trace_to_json",
+    "kept_traces",
     "look_of",
     "qualified",
     "replay",
     "report_json",
     "search",
+    "sequence_diagram",
+    "state_space",
+    "statistics_json",
+    "survey",
     "trace_from_json",
     "trace_text",
     "trace_to_json",
     "upgrade",
+    "value_text",
+    "walk",
+    "walk_json",
+    "walk_lines",
 ]

@@ -70,6 +70,11 @@ def trace_text(table: TransitionTable, trace: Trace) -> str:
     return "\n".join(lines)
 
 
+def step_parts(table: TransitionTable, step: TraceStep) -> tuple[str, str, list[str]]:
+    """One step as the columns of `trace_text`: who or what, what happened, and a line for each thing it changed."""
+    return _who(step.label), _what(table, step.label), _effects(table, step)
+
+
 def step_text(table: TransitionTable, label: Label) -> str:
     """What one step did, and who or what made it: `Deploy d1: approve() by ann`."""
     return f"{_what(table, label)} by {_who(label)}"
@@ -155,10 +160,20 @@ def _search_lines(certificate: Certificate) -> Iterator[str]:
         yield f"search: {search.states:,} states, {search.transitions:,} transitions, {search.seconds:.1f} s, {how}"
 
 
-def _what(table: TransitionTable, label: Label) -> str:
+def said_text(label: Label) -> str:
+    """What the instance did: the action with its arguments, or what it had to say instead.
+
+    >>> said_text(Label("deliver", Address("Order", "o1"), "refused", outcome="wrong-state"))
+    'refuses it (wrong-state)'
+    """
+    if label.action == "refused" and label.outcome:
+        return f"{_SAID[label.action]} ({label.outcome})"
     rejected = " is rejected" if label.case is None else ""
-    said = _SAID.get(label.action, f"{label.action}({_args(label.args)}){rejected}")
-    return f"{_place(table, label.address)}: {said}"
+    return _SAID.get(label.action, f"{label.action}({_args(label.args)}){rejected}")
+
+
+def _what(table: TransitionTable, label: Label) -> str:
+    return f"{_place(table, label.address)}: {said_text(label)}"
 
 
 _SAID = {

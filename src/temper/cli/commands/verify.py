@@ -6,8 +6,10 @@ Exit code 0 if it may be loaded, 1 if not.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from temper.cli.building import (
     add_budget,
@@ -18,9 +20,17 @@ from temper.cli.building import (
     report_findings,
     scope_with,
 )
+from temper.cli.forecast import bytes_used, progress_line
+from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
 from temper.pipeline import Built, Judged, certify
 
+if TYPE_CHECKING:
+    from temper.machine import Scope
+    from temper.verify import Progress, Survey
+
+SURVEYED_MAX = 1_000
+"""Up to so many states a survey takes no time worth mentioning, and is done unasked."""
 SUMMARY = "verify a blueprint, and say how each verdict is known"
 
 
@@ -35,6 +45,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="ENTITY=N",
         help="look at N instances of an entity, as in --scope Deploy=3; may be repeated",
     )
+    cure = "list what was never used: rows, states, guards, outcomes; walks the whole scope once more, within --budget"
+    parser.add_argument("--coverage", action="store_true", help=cure)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="write certificate.json, a trace-*.json for `temper replay` of each run found, and statistics.json",
+    )
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -42,26 +60,96 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     built = build_asked(arguments)
     if built.table is None:
         return _not_built(built, terminal)
+    scope = scope_with(built.table, arguments.scope)
     judged = certify(
         built.table,
-        scope=scope_with(built.table, arguments.scope),
+        scope=scope,
         seconds_max=seconds,
         only=(arguments.only,) if arguments.only else (),
         progress=progress_of(terminal),
     )
+    asked = arguments.coverage or arguments.out is not None
+    surveyed = _survey(judged, scope, seconds, terminal) if asked or _is_small(judged) else None
     if terminal.as_json:
-        terminal.answer(judged_json(judged))
+        terminal.answer({**judged_json(judged), "coverage": _coverage_json(judged, surveyed)})
     else:
         report_findings(built, terminal)
-        show_judged(judged, built, terminal)
+        show_judged(judged, built, terminal, _coverage_lines(judged, surveyed, in_full=arguments.coverage))
+    if arguments.out is not None:
+        _write(arguments, judged, scope, surveyed, terminal)
     return 0 if judged.certified is not None else 1
 
 
-def show_judged(judged: Judged, built: Built, terminal: Terminal) -> None:
-    """Verdicts, then whether the table may be loaded and why not."""
+def _is_small(judged: Judged) -> bool:
+    search = judged.certificate.search
+    return search is not None and search.complete and search.states <= SURVEYED_MAX
+
+
+def _survey(judged: Judged, scope: Scope, seconds: float, terminal: Terminal) -> Survey:
+    from temper.machine import universe
+    from temper.verify import Budget, survey
+
+    looked_at = universe(judged.table, scope)
+    return survey(
+        judged.table,
+        universe=looked_at,
+        budget=Budget(seconds_max=seconds),
+        progress=progress_of(terminal, "surveying"),
+    )
+
+
+def _coverage_json(judged: Judged, surveyed: Survey | None) -> dict[str, Any]:
+    from temper.verify import coverage_json
+
+    return coverage_json(judged.table, judged.certificate, surveyed.coverage if surveyed else None)
+
+
+def _coverage_lines(judged: Judged, surveyed: Survey | None, *, in_full: bool) -> list[str]:
+    from temper.verify import brief_coverage, coverage_lines
+
+    coverage = surveyed.coverage if surveyed else None
+    lines = [brief_coverage(judged.table, judged.certificate, coverage)]
+    return [*lines, *(f"  {line}" for line in coverage_lines(coverage))] if in_full and coverage else lines
+
+
+def _write(
+    arguments: argparse.Namespace, judged: Judged, scope: Scope, surveyed: Survey | None, terminal: Terminal
+) -> None:
+    """The folder that `--out` names. Traces of an earlier run go, so that none is taken for one of this run."""
+    from temper.cli.building import pairs
+    from temper.verify import certificate_to_json, kept_trace_to_json, kept_traces, statistics_json
+
+    assert surveyed is not None, "what is written was surveyed"
+    constants = tuple(pairs(arguments.constants, "--set").items())
+    kept = kept_traces(
+        judged.table, judged.certificate, scope=scope, blueprint=str(arguments.path), constants=constants
+    )
+    statistics = {**statistics_json(surveyed.statistics), "coverage": _coverage_json(judged, surveyed)}
+    files = {each.file_name: kept_trace_to_json(each) for each in kept}
+    files |= {"certificate.json": certificate_to_json(judged.certificate), "statistics.json": statistics}
+    folder: Path = arguments.out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("trace-*.json"):
+            old.unlink()
+        for name, data in files.items():
+            (folder / name).write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as wrong:
+        where = wrong.filename or folder
+        raise MistakeError(
+            "file-unwritable", f"{where} cannot be written: {wrong.strerror}", "name another folder with --out"
+        ) from None
+    if not terminal.as_json:
+        terminal.say(f"written to {folder}: {', '.join(sorted(files))}")
+
+
+def show_judged(judged: Judged, built: Built, terminal: Terminal, coverage: Sequence[str] = ()) -> None:
+    """Verdicts, then what was covered, then whether the table may be loaded and why not."""
     from temper.verify import certificate_text
 
     terminal.say(certificate_text(judged.table, judged.certificate, built.sources, color=terminal.color))
+    for line in coverage:
+        terminal.say(line)
     if judged.certified is not None:
         terminal.say(terminal.style(f"{judged.table.blueprint} is certified", "green"))
         return
@@ -80,11 +168,11 @@ def _not_built(built: Built, terminal: Terminal) -> int:
     return 1
 
 
-def progress_of(terminal: Terminal) -> Callable[[int, int, float], None]:
+def progress_of(terminal: Terminal, doing: str = "verifying") -> Progress:
     """How far a search is, where somebody looks on."""
 
-    def tell(states: int, transitions: int, seconds: float) -> None:
-        terminal.progress(f"verifying: {states:,} states, {transitions:,} transitions, {seconds:.0f} s")
+    def tell(states: int, transitions: int, seconds: float, /, queued: int = 0, layers: Sequence[int] = ()) -> None:
+        terminal.progress(progress_line(states, transitions, seconds, queued, layers, bytes_used(), doing=doing))
 
     return tell
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,11 +19,20 @@ from temper.machine import Cut
 from temper.verify.budget import Budget
 from temper.verify.model import Model, State, State_contra, Transition
 
-Progress = Callable[[int, int, float], None]
-"""Told now and then: distinct states, transitions taken, seconds."""
-
 TELL_EVERY_SECONDS = 0.2
 """How long progress keeps quiet."""
+
+
+class Progress(Protocol):
+    """Told now and then: distinct states, transitions taken, seconds.
+
+    An engine that knows them tells, too, how many states are still to be expanded, and the size of each layer that is
+    known in full: states first reached after 0, 1, 2… steps.
+    """
+
+    def __call__(
+        self, states: int, transitions: int, seconds: float, /, queued: int = 0, layers: Sequence[int] = ()
+    ) -> None: ...
 
 
 class Watch(Protocol[State_contra]):
@@ -55,6 +64,10 @@ class Exploration(Generic[State]):
     seconds: float = 0.0
     stopped: str = ""
     """Why it ended early, as a verdict says it; empty if it saw everything."""
+    layers: list[int] = field(default_factory=list)
+    """How many states each layer has that is being expanded or was."""
+    layer_end: int = 0
+    """The number of the state with which the next layer begins."""
 
     def path(self, number: int) -> tuple[State, ...]:
         """The states of a shortest run to state `number`, the one it starts in first."""
@@ -103,7 +116,7 @@ def explore(
                 exploration.stopped = _over(exploration, f"{budget.seconds_max:g} s are over")
                 break
             if progress is not None and now - told >= TELL_EVERY_SECONDS:
-                progress(len(exploration.states), exploration.transitions, now - began)
+                _tell(progress, exploration, now - began)
                 told = now
     exploration.seconds = monotonic() - began
 
@@ -143,6 +156,9 @@ def _expansions(
     while exploration.expanded < len(states):
         yield
         number = exploration.expanded
+        if number == exploration.layer_end:  # all that is known and not expanded is one layer further
+            exploration.layer_end = len(states)
+            exploration.layers.append(len(states) - number)
         state = states[number]
         for step in successors(state):
             if isinstance(step, Cut):
@@ -162,6 +178,11 @@ def _expansions(
         if len(states) > states_max and exploration.expanded < len(states):
             exploration.stopped = _over(exploration, f"{states_max:,} states are not enough")
             return
+
+
+def _tell(progress: Progress, exploration: Exploration[State], seconds: float) -> None:
+    found, queued = len(exploration.states), len(exploration.states) - exploration.expanded
+    progress(found, exploration.transitions, seconds, queued=queued, layers=exploration.layers)
 
 
 def _over(exploration: Exploration[State], what: str) -> str:
