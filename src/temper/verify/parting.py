@@ -73,11 +73,12 @@ def _gone(table: TransitionTable, told: TraceStep) -> Iterator[tuple[str, Span |
     for change in told.changes:
         changed = entities[change.address.entity]
         known = {"state", *(field.name for field in changed.fields)}
-        for name, _, after in change.changes:
+        for name, *values in change.changes:
             if name not in known:
                 yield f"{changed.name} has no field `{name}`", changed.span
-            elif name == "state" and after not in {*changed.states, NEW}:
-                yield f"{changed.name} has no state `{value_text(after)}`", changed.span
+            for state in values if name == "state" else ():
+                if state not in {*changed.states, NEW}:
+                    yield f"{changed.name} has no state `{value_text(state)}`", changed.span
 
 
 def _steps(table: TransitionTable, system: System, universe: Universe) -> Iterator[Step]:
@@ -107,8 +108,8 @@ def _otherwise(told: TraceStep, ours: TraceStep) -> str:
         return f"it comes to {_named(ours.label)}, where the trace has {_named(told.label)}"
     if told.label.args != ours.label.args:
         return f"the arguments of `{ours.label.action}` are ({_args(ours)}), where the trace has ({_args(told)})"
-    for place, now, then in _differences(told.changes, ours.changes):
-        return f"{place} becomes {now}, where the trace has {then}"
+    for moment, place, now, then in _differences(told.changes, ours.changes):
+        return f"{place} {moment} {now}, where the trace has {then}"
     if told.label.case != ours.label.case:
         return f"`{ours.label.action}` takes case {ours.label.case}, where the trace takes case {told.label.case}"
     if told.handed_on != ours.handed_on:
@@ -116,18 +117,23 @@ def _otherwise(told: TraceStep, ours: TraceStep) -> str:
     return "it leads to another system than the trace tells of"
 
 
-def _differences(told: Iterable[Change], ours: Iterable[Change]) -> Iterator[tuple[str, str, str]]:
-    """(place, what it becomes, what the trace has) of each value that differs."""
+def _differences(told: Iterable[Change], ours: Iterable[Change]) -> Iterator[tuple[str, str, str, str]]:
+    """(`becomes` or `was`, place, value here, value in the trace) of each value that differs."""
     theirs, mine = _values(told), _values(ours)
-    for key in dict.fromkeys((*mine, *theirs)):
-        now, then = mine.get(key, "what it was"), theirs.get(key, "what it was")
-        if now != then:
-            address, name = key
-            yield f"`{name}` of {address.entity} {address.id}", now, then
+    for part, moment in ((1, "becomes"), (0, "was")):
+        for key in dict.fromkeys((*mine, *theirs)):
+            now, then = (of[key][part] if key in of else "what it was" for of in (mine, theirs))
+            if now != then:
+                address, name = key
+                yield moment, f"`{name}` of {_place(address)}", now, then
 
 
-def _values(changes: Iterable[Change]) -> dict[tuple[Address, str], str]:
-    return {(change.address, name): value_text(after) for change in changes for name, _, after in change.changes}
+def _values(changes: Iterable[Change]) -> dict[tuple[Address, str], tuple[str, str]]:
+    return {
+        (change.address, name): (value_text(before), value_text(after))
+        for change in changes
+        for name, before, after in change.changes
+    }
 
 
 def _missing(table: TransitionTable, system: System, label: Label) -> str:
@@ -178,6 +184,10 @@ def _action(entity: Entity, label: Label) -> Action | None:
 
 def _named(label: Label) -> str:
     return f"`{label.action}`" if label.action not in ANSWERS else f"`{label.action or 'nothing'}`"
+
+
+def _place(address: Address) -> str:
+    return address.entity if address.entity == address.id else f"{address.entity} {address.id}"
 
 
 def _args(told: TraceStep) -> str:

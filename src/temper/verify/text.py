@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
@@ -188,7 +189,11 @@ def _who(label: Label) -> str:
     if label.caller is not None:
         roles = f" ({', '.join(label.roles)})" if label.roles else ""
         return f"{label.caller}{roles}"
-    return label.cause or label.rule
+    return _DOUBLED.sub(r"\1", label.cause) or label.rule
+
+
+_DOUBLED = re.compile(r"\b(\w+) \1\b")
+"""The one instance of a `single` entity has the entity's name as its id, and is not named twice."""
 
 
 def _place(table: TransitionTable, address: Address) -> str:

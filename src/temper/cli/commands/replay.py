@@ -90,8 +90,8 @@ class _Outcome:
 
         table = self._table()
         lines = walk_lines(table, self.kept.table, self.kept.trace, self.taken, self.arguments.step)
-        terminal.say("\n".join(lines))
-        terminal.say("")
+        if lines:
+            terminal.say("\n".join([*lines, ""]))
         self._conclude(terminal)
         return 0 if self.is_confirmed else 1
 

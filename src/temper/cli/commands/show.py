@@ -83,7 +83,7 @@ def _graph(arguments: argparse.Namespace, table: TransitionTable, form: str, ter
     if isinstance(space, NotDrawn):
         terminal.complain(
             "graph-too-large",
-            f"the graph of `{table.blueprint}` is not drawn: {space.because}",
+            f"the graph of `{table.blueprint}` is not drawn: {space.because.removeprefix('budget: ')}",
             "make the scope smaller with --scope ENTITY=1, or allow more with --states-max N",
         )
         return 1

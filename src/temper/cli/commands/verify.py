@@ -181,4 +181,4 @@ def judged_json(judged: Judged) -> dict[str, Any]:
     """The answer of `verify --json`."""
     from temper.verify import report_json
 
-    return {**report_json(judged.certificate), "reasons": list(judged.reasons)}
+    return {**report_json(judged.certificate, judged.table), "reasons": list(judged.reasons)}
