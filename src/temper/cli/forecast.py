@@ -22,7 +22,7 @@ def progress_line(
     """States, rate, depth, queue, memory and forecast; what the engine does not tell is left out.
 
     >>> progress_line(1500, 4000, 2.0, queued=200, layers=(1, 100, 400, 500, 499), memory=52_000_000)
-    'verifying: 1,500 states, 750/s, depth 4, 200 queued, 52 MB, at least 1,500'
+    'verifying: 1,500 states, 750/s, depth 4, 200 queued, 52 MB, at least 1,500, layers grow by 1.2'
     >>> progress_line(10, 12, 0.0)
     'verifying: 10 states, 12 transitions'
     """

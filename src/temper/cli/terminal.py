@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
@@ -75,9 +76,10 @@ class Terminal:
         """Where a long work stands: one line that is overwritten, on a terminal only."""
         if self.as_json or not self.err.isatty():
             return
-        self.err.write("\r" + text[:100].ljust(self._progress))
+        told = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps could not be overwritten
+        self.err.write("\r" + told.ljust(self._progress))
         self.err.flush()
-        self._progress = len(text[:100])
+        self._progress = len(told)
 
     def clear(self) -> None:
         """Take the progress line away."""

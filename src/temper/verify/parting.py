@@ -55,7 +55,8 @@ def parting(table: TransitionTable, system: System, told: TraceStep, at: int, *,
     if steps:
         same = [pair for pair in steps if pair[0].label.action == told.label.action]
         taken, other = (same or steps)[0]
-        return Parting(at, _otherwise(told, other), _span(table, taken.label) or span)
+        because = f"{_otherwise(told, other)}{'' if same else _declined(table, system, told.label)}"
+        return Parting(at, because, (_span(table, taken.label) if same else span) or span)
     return Parting(at, _missing(table, system, told.label), span)
 
 
@@ -117,6 +118,15 @@ def _otherwise(told: TraceStep, ours: TraceStep) -> str:
     return "it leads to another system than the trace tells of"
 
 
+def _declined(table: TransitionTable, system: System, label: Label) -> str:
+    """Why the instance does not take the action that the machine called in the trace, if it would reject it."""
+    if label.action in ANSWERS:
+        return ""
+    cell = system.cell(label.address) or absent(table, label.address)
+    answer = step(table, cell, Call(Cause.MACHINE, label.action, dict(label.args), 0, fresh=NOBODY))
+    return f"; it would be rejected: {_why(answer)}" if isinstance(answer, Rejected) else ""
+
+
 def _differences(told: Iterable[Change], ours: Iterable[Change]) -> Iterator[tuple[str, str, str, str]]:
     """(`becomes` or `was`, place, value here, value in the trace) of each value that differs."""
     theirs, mine = _values(told), _values(ours)
@@ -158,9 +168,14 @@ def _rejected(table: TransitionTable, cell: Cell, label: Label) -> str:
     call = Call(cause, label.action, dict(label.args), 0, label.caller, frozenset(label.roles), fresh=NOBODY)
     answer = step(table, cell, call)
     if isinstance(answer, Rejected):
-        facts = ", ".join(f"{name} = {value}" for name, value in answer.facts if name not in {"guard", "case"})
-        return f"it is rejected: {answer.message}{f' ({facts})' if facts and answer.code in _VALUED else ''}"
+        return f"it is rejected: {_why(answer)}"
     return "the scope has no such call: a caller, an id or a value is missing there"
+
+
+def _why(rejected: Rejected) -> str:
+    """What the rejection says, with the values that a condition read."""
+    facts = ", ".join(f"{name} = {value}" for name, value in rejected.facts if name not in {"guard", "case"})
+    return f"{rejected.message} ({facts})" if facts and rejected.code in _VALUED else rejected.message
 
 
 _VALUED = {"guard-false", "no-case"}

@@ -178,8 +178,12 @@ def _read(path: Path) -> KeptTrace:
         raise MistakeError(
             "file-unreadable", f"{path} cannot be read: {wrong.strerror}", "name a trace-*.json"
         ) from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as wrong:
-        raise _broken(path, f"{type(wrong).__name__}: {wrong}") from None
+    except KeyError as wrong:
+        raise _broken(path, f"{wrong} is missing") from None
+    except ValueError as wrong:
+        raise _broken(path, str(wrong)) from None
+    except (TypeError, AttributeError, RecursionError):
+        raise _broken(path, "it has another shape") from None
 
 
 def _broken(path: Path, because: str) -> MistakeError:
