@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SURVEYED_MAX = 1_000
 """Up to so many states a survey takes no time worth mentioning, and is done unasked."""
+SURVEY_STATES_MAX = 500_000
+"""A survey keeps its states as Python values; further than this it does not go, and says so."""
 SUMMARY = "verify a blueprint, and say how each verdict is known"
 
 
