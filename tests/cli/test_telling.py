@@ -48,7 +48,8 @@ def run(capsys, *words: str) -> tuple[int, str, str]:
 def test_out_keeps_certificate_traces_and_statistics(door, tmp_path, capsys) -> None:
     out = tmp_path / "deep" / "found"
     out.mkdir(parents=True)
-    (out / "trace-of_old.json").write_text("{}")
+    (out / "trace-of_old.json").write_text('{\n "temper_trace": 1}')
+    (out / "trace-of_a_meteor.json").write_text("{}")
     (out / "notes.txt").write_text("mine")
     code, said, _ = run(capsys, "verify", "door.yaml", "--out", str(out))
     assert code == 1
@@ -56,6 +57,7 @@ def test_out_keeps_certificate_traces_and_statistics(door, tmp_path, capsys) -> 
         "certificate.json",
         "notes.txt",
         "statistics.json",
+        "trace-of_a_meteor.json",
         "trace-can_open.json",
         "trace-stays_new.json",
     }
@@ -109,6 +111,8 @@ def test_replay_answers_in_json(kept, capsys) -> None:
     assert answer["confirmed"]
     assert "stays_new" in answer["shows"]
     assert answer["diverged"] is None
+    assert answer["diagram"].startswith("sequenceDiagram")
+    assert json.loads(run(capsys, "replay", kept, "--json", "--as", "mermaid")[1]) == answer
     assert [state["after_step"] for state in answer["states"]] == [0, 1, 2]
     assert answer["states"][2]["cells"][0]["data"] == {"opened": 1}
 

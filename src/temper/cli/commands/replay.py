@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     kept = _read(arguments.trace)
     if not 0 <= arguments.step <= len(kept.trace.steps):
         raise MistakeError("wrong-usage", f"--step {arguments.step}: the trace has {len(kept.trace.steps)} steps")
-    if arguments.form == "mermaid":
+    if arguments.form == "mermaid" and not terminal.as_json:
         terminal.say(sequence_diagram(kept.table, kept.trace))
         return 0
     built = _built(arguments, kept)
@@ -136,7 +136,7 @@ class _Outcome:
         return ["\n".join(f"  {line}" for line in found)] if found else []
 
     def answer(self, terminal: Terminal) -> int:
-        from temper.verify import trace_to_json, walk_json
+        from temper.verify import sequence_diagram, trace_to_json, walk_json
 
         parted = self.taken.parted
         terminal.answer(
@@ -148,6 +148,7 @@ class _Outcome:
                 "diverged": None if parted is None else {"step": parted.at, "because": parted.because, **self._at()},
                 "steps": trace_to_json(self.kept.trace)["steps"],
                 "states": walk_json(self._table(), self.taken),
+                "diagram": sequence_diagram(self.kept.table, self.kept.trace),
             }
         )
         return 0 if self.is_confirmed else 1

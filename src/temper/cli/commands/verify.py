@@ -132,7 +132,7 @@ def _write(
     folder: Path = arguments.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("trace-*.json"):
+        for old in filter(_is_ours, folder.glob("trace-*.json")):
             old.unlink()
         for name, data in files.items():
             (folder / name).write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -143,6 +143,12 @@ def _write(
         ) from None
     if not terminal.as_json:
         terminal.say(f"written to {folder}: {', '.join(sorted(files))}")
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether the file is a trace that was written here: such a name may be anybody's."""
+    with path.open("rb") as file:
+        return b'"temper_trace"' in file.read(100)
 
 
 def show_judged(judged: Judged, built: Built, terminal: Terminal, coverage: Sequence[str] = ()) -> None:
