@@ -96,6 +96,23 @@ def test_replay_confirms(kept, capsys) -> None:
     assert out.endswith("confirmed: `can_open` is reached\n")
 
 
+@pytest.mark.parametrize(
+    ("trap", "finding", "said"),
+    [
+        ("asks-again-for-ever", "ends", "  from here it repeats for ever:\n  2  work.failed"),
+        ("stuttering", None, "  from here it stays for ever: nothing more has to happen\n"),
+    ],
+)
+def test_an_infinite_run_is_replayed(tmp_path, monkeypatch, trap, finding, said, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(capsys, "verify", str(ROOT / "tests" / "verify" / "traps" / f"{trap}.yaml"), "--out", "found")
+    kept = min((tmp_path / "found").glob(f"trace-{finding or '*'}.json"))
+    code, out, _ = run(capsys, "replay", str(kept))
+    assert said in out
+    assert "confirmed: `" in out
+    assert code == 0
+
+
 def test_one_step_alone(kept, capsys) -> None:
     _, out, _ = run(capsys, "replay", kept, "--step", "1")
     assert "Door d1: build()" in out

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from support.examples import EXAMPLES, Mutant, certificate_of, mutants
+from support.examples import EXAMPLES, Mutant, mutants
 from support.small import asking, gate, table_of
 from temper.machine import Finding, Refuted, Trace, TransitionTable, universe
-from temper.pipeline import build
+from temper.pipeline import Read, build, build_read, read
+from temper.report import Source
 from temper.verify import (
+    Budget,
     KeptTrace,
     certify,
     kept_trace_from_json,
@@ -42,7 +44,11 @@ def parted(trace: Trace, text: str) -> tuple[int, str, str]:
 
 
 def traces(mutant: Mutant) -> list[tuple[Finding, Trace]]:
-    found = [(f, f.verdict) for f in certificate_of(mutant).findings]
+    read_ = read(EXAMPLES / mutant.example)
+    assert isinstance(read_, Read)
+    built = build_read(Read(Source(read_.source.path, mutant.text(read_.source.text)), read_.policies))
+    assert built.table is not None
+    found = [(f, f.verdict) for f in certify(built.table, budget=Budget(states_max=3_000, seconds_max=5)).findings]
     return [(f, v.trace) for f, v in found if isinstance(v, Refuted) and v.trace is not None]
 
 

@@ -25,19 +25,12 @@ def sequence_diagram(table: TransitionTable, trace: Trace) -> str:
       p1->>p2: press()
     """
     drawing = _Drawing(table)
-    loop = repeats_after(trace)
     lines: list[str] = []
     for number, step in enumerate(trace.steps):
-        lines += ["loop for ever"] if number == loop else []
+        lines += ["loop for ever"] if number == trace.loop else []
         lines += drawing.step(step)
-    lines += ["end"] if loop is not None and loop < len(trace.steps) else []
+    lines += ["end"] if trace.loop is not None and trace.loop < len(trace.steps) else []
     return "\n".join(["sequenceDiagram", "  autonumber", *drawing.participants(), *(f"  {line}" for line in lines)])
-
-
-def repeats_after(trace: Trace) -> int | None:
-    """How many steps of an infinite run come before those that repeat; None for a finite one."""
-    loop: int | None = getattr(trace, "loop", None)
-    return loop
 
 
 def instances_in(trace: Trace) -> int:

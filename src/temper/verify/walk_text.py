@@ -7,8 +7,7 @@ from typing import Any
 from temper.machine import Cell, System, Trace, TransitionTable, show
 from temper.verify.certificate_json import value_to_json
 from temper.verify.explicit.tracing import delivery_text
-from temper.verify.sequence import repeats_after
-from temper.verify.text import step_parts
+from temper.verify.text import REPEATS, STAYS, step_parts
 from temper.verify.walk import Walk
 
 
@@ -22,12 +21,13 @@ def walk_lines(table: TransitionTable, told: TransitionTable, trace: Trace, take
     lines = [] if only else [f"  {'0':>{widths[0]}}  the start", *_below(table, taken.systems[0], widths[0])]
     for number, (who, what, effects) in enumerate(parts[: len(taken.systems) - 1], 1):
         if only in {0, number}:
-            lines += ["  from here it repeats for ever:"] if number - 1 == repeats_after(trace) else []
+            lines += [f"  {REPEATS}"] if number - 1 == trace.loop else []
             first, *rest = effects or [""]
             lines.append(f"  {number:>{widths[0]}}  {who:<{widths[1]}}  {what:<{widths[2]}}  {first}".rstrip())
             lines += [" " * (2 + sum(widths) + 6) + line for line in rest]
             lines += _below(table, taken.systems[number], widths[0])
-    return lines
+    whole = taken.parted is None and not only
+    return [*lines, f"  {STAYS}"] if whole and trace.loop == len(trace.steps) else lines
 
 
 def walk_json(table: TransitionTable, taken: Walk) -> list[dict[str, Any]]:
