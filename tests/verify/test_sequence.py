@@ -67,9 +67,7 @@ def test_what_repeats_stands_in_a_loop() -> None:
     assert lines[-3:] == ["  loop for ever", "  p3-->>p2: unknown: asks again", "  end"]
 
 
-@pytest.mark.parametrize(
-    "mutant", [each for each in mutants() if each.example in {"access"}], ids=lambda each: each.name
-)
+@pytest.mark.parametrize("mutant", [each for each in mutants() if each.example == "access"], ids=lambda each: each.name)
 def test_the_runs_of_wrong_examples_are_drawn_whole(mutant) -> None:
     from support.examples import EXAMPLES
     from temper.pipeline import Read, build_read, read
