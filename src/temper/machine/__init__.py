@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from temper.machine.concrete import concrete
     from temper.machine.diff import Difference, DifferenceKind, diff
     from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
+    from temper.machine.fitting import fits
     from temper.machine.holds import Binding, Holder, Promises, StepHolder, holder, promises, step_holder
+    from temper.machine.offers import Offer, Offers
     from temper.machine.periodic import Rhythm, rhythm
     from temper.machine.policy import Decision, PolicyProblem, cedar_schema, policy_problems
     from temper.machine.property import Property, PropertyKind
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from temper.machine.relation import Relation, next_steps, relation, start
     from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
     from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
-    from temper.machine.system import ARMED, Lane, Late, Mail, System, canonical, lane_of
+    from temper.machine.system import ARMED, Lane, Late, Mail, System, args_key, canonical, lane_of
     from temper.machine.table import (
         AGAIN,
         IGNORE,
@@ -125,7 +127,7 @@ if TYPE_CHECKING:
     )
     from temper.machine.verdict import Exhausted, Finding, Proved, Refuted, Survived, Unknown, Verdict, word
     from temper.machine.wellformed import assert_wellformed
-    from temper.machine.zone import Zone
+    from temper.machine.zone import NO_TIMERS, Zone, arm, fire, reach
 
 __all__ = [
     "AGAIN",
@@ -141,6 +143,7 @@ __all__ = [
     "JSON",
     "NEW",
     "NOW",
+    "NO_TIMERS",
     "PRINCIPAL",
     "RANGE",
     "REJECTIONS",
@@ -199,6 +202,8 @@ __all__ = [
     "Message",
     "Migration",
     "NotAValueError",
+    "Offer",
+    "Offers",
     "Op",
     "OptionType",
     "Outcome",
@@ -255,7 +260,9 @@ __all__ = [
     "absent",
     "apply_target",
     "args_from_json",
+    "args_key",
     "args_to_json",
+    "arm",
     "assert_wellformed",
     "canonical",
     "canonical_json",
@@ -270,6 +277,8 @@ __all__ = [
     "evaluator",
     "expressions",
     "finite_values",
+    "fire",
+    "fits",
     "fold",
     "from_json",
     "has_initial",
@@ -283,6 +292,7 @@ __all__ = [
     "parts",
     "policy_problems",
     "promises",
+    "reach",
     "relation",
     "rhythm",
     "show",

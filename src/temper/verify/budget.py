@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most so many distinct states (this bounds memory) and so many seconds."""
+    """At most so many seconds, and so many distinct states; None is as many as the engine has memory for."""
 
-    states_max: int = 2_000_000
+    states_max: int | None = None
     seconds_max: float = 60.0
 
     def __str__(self) -> str:
-        return f"{self.states_max:,} states, {self.seconds_max:g} s"
+        states = "" if self.states_max is None else f"{self.states_max:,} states, "
+        return f"{states}{self.seconds_max:g} s"

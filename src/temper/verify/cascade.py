@@ -26,12 +26,13 @@ from temper.machine import (
 )
 from temper.verify.assumptions import assumptions
 from temper.verify.budget import Budget
-from temper.verify.explicit import Progress, Report, search
+from temper.verify.exhaustive import exhaust
+from temper.verify.explicit import Progress, Report
 from temper.verify.obligations import owed
 
 Engine = Callable[..., Report]
 
-ENGINES: Mapping[str, Engine] = {"explicit": search}
+ENGINES: Mapping[str, Engine] = {"explicit": exhaust}
 """What decides, by the name that `--only` takes. Each says `unknown` of what it cannot decide."""
 
 STRENGTH: tuple[type[Verdict], ...] = (Unknown, Survived, Exhausted, Proved, Refuted)
@@ -71,7 +72,7 @@ def certify(
         search=reports[0].search,
         scope=str(looked_at),
         accepted=table.accept,
-        made_with=_made_with(table),
+        made_with=_made_with(table, (guest for report in reports for guest in report.guests)),
         notes=(*(note for report in reports for note in report.notes), *_needless(table, findings)),
         assumptions=tuple(assumptions(table, looked_at)),
     )
@@ -133,9 +134,9 @@ def _needless(table: TransitionTable, findings: Iterable[Finding]) -> Iterator[s
             yield f"`accept:` names {name}, which is {word(found[name].verdict)} and needs no excuse"
 
 
-def _made_with(table: TransitionTable) -> tuple[tuple[str, str], ...]:
-    guests = ("temper", "cedarpy") if table.policies else ("temper",)
-    return (*((guest, _version(guest)) for guest in guests), ("python", platform.python_version()))
+def _made_with(table: TransitionTable, guests: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    named = dict.fromkeys(("temper", *(("cedarpy",) if table.policies else ()), *guests))
+    return (*((guest, _version(guest)) for guest in named), ("python", platform.python_version()))
 
 
 def _version(package: str) -> str:

@@ -33,7 +33,7 @@ from temper.machine import (
     concrete,
 )
 from temper.verify.explicit.author import StateCheck, StepCheck, state_check, step_check, violation_text
-from temper.verify.explicit.exploration import Exploration
+from temper.verify.explicit.exploration import Explored
 from temper.verify.explicit.liveness import Kept
 from temper.verify.explicit.question import Question, listed
 from temper.verify.explicit.tracing import trace_of
@@ -62,7 +62,7 @@ class Docket:
     property how many states were looked at.
     """
 
-    def __init__(self, table: TransitionTable, exploration: Exploration[System], *, world: bool) -> None:
+    def __init__(self, table: TransitionTable, exploration: Explored, *, world: bool) -> None:
         self.table, self.exploration = table, exploration
         self.questions: dict[str, Question] = {}
         self.cuts: Counter[tuple[str, str]] = Counter()

@@ -15,10 +15,12 @@ from itertools import pairwise
 from time import monotonic
 from typing import Generic, Protocol
 
-from temper.machine import Cut
+from temper.machine import Cut, System
 from temper.verify.budget import Budget
 from temper.verify.model import Model, State, State_contra, Transition
 
+STATES_MAX = 2_000_000
+"""How many states are kept as Python values before they take too much memory, where the budget does not say."""
 TELL_EVERY_SECONDS = 0.2
 """How long progress keeps quiet."""
 
@@ -48,6 +50,25 @@ class Watch(Protocol[State_contra]):
 
     def cut(self, number: int, state: State_contra, cut: Cut, /) -> None:
         """A step out of state `number` was cut at a bound."""
+        ...
+
+
+class Explored(Protocol):
+    """An exploration of a table's relation, by whatever engine, as verdicts and traces are made from it."""
+
+    stopped: str
+    seconds: float
+    transitions: int
+
+    @property
+    def states(self) -> Sequence[System]: ...
+
+    def path(self, number: int) -> tuple[System, ...]:
+        """The states of a shortest run to state `number`, the one it starts in first."""
+        ...
+
+    def run(self, number: int) -> tuple[Transition[System], ...]:
+        """The steps of a shortest run to state `number`."""
         ...
 
 
@@ -110,7 +131,7 @@ def explore(
     began = monotonic() - exploration.seconds
     told = began
     with _collector_at_rest(), _stopped_by_hand(exploration):
-        for _ in _expansions(exploration, roots, watch, budget.states_max):
+        for _ in _expansions(exploration, roots, watch, budget.states_max or STATES_MAX):
             now = monotonic()
             if now - began >= budget.seconds_max:
                 exploration.stopped = _over(exploration, f"{budget.seconds_max:g} s are over")

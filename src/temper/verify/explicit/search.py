@@ -12,7 +12,7 @@ from time import monotonic
 from temper.machine import Finding, PropertyKind, SearchSummary, System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit.docket import Docket
-from temper.verify.explicit.exploration import Exploration, Progress, explore
+from temper.verify.explicit.exploration import Exploration, Explored, Progress, explore
 from temper.verify.explicit.liveness import Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
@@ -30,6 +30,8 @@ class Report:
     scope: str
     """The universe in words."""
     notes: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    """The packages that had a say in it besides."""
 
 
 def search(
@@ -52,17 +54,33 @@ def search(
     >>> search(empty, universe=universe(empty)).search.states
     1
     """
-    budget = budget or Budget()
-    model = model or TableModel(table, universe)
-    exploration = Exploration(model)
-    docket = Docket(table, exploration, world=universe.world)
-    explore(exploration, model.initial(), docket, budget, progress)
-    _keep_promises(table, exploration, docket, budget)
-    docket.witnessing = False
-    live = tuple(starts)
-    if live and not exploration.stopped:
-        explore(exploration, live, docket, budget, progress)
-    return _report(Ending(table, universe, exploration, docket), universe, exploration, len(live))
+    plain = PlainSearch(table, universe, model)
+    plain.go(budget or Budget(), progress)
+    return plain.report(tuple(starts), budget or Budget(), progress)
+
+
+class PlainSearch:
+    """A plain search that can pause and go on."""
+
+    def __init__(self, table: TransitionTable, universe: Universe, model: Model[System] | None = None) -> None:
+        self.table, self.universe = table, universe
+        self.model = model or TableModel(table, universe)
+        self.exploration = Exploration(self.model)
+        self.docket = Docket(table, self.exploration, world=universe.world)
+
+    def go(self, budget: Budget, progress: Progress | None = None) -> None:
+        """Search, or search on, from where every system starts."""
+        self.exploration.stopped = ""
+        explore(self.exploration, self.model.initial(), self.docket, budget, progress)
+
+    def report(self, live: tuple[System, ...], budget: Budget, progress: Progress | None = None) -> Report:
+        """What was found out, after deciding what is owed for ever and going on from the live images."""
+        _keep_promises(self.table, self.exploration, self.docket, budget)
+        self.docket.witnessing = False
+        if live and not self.exploration.stopped:
+            explore(self.exploration, live, self.docket, budget, progress)
+        ending = Ending(self.table, self.universe, self.exploration, self.docket)
+        return reported(ending, self.universe, self.exploration, len(live))
 
 
 def _keep_promises(table: TransitionTable, exploration: Exploration[System], docket: Docket, budget: Budget) -> None:
@@ -82,7 +100,8 @@ def _keep_promises(table: TransitionTable, exploration: Exploration[System], doc
     exploration.seconds += monotonic() - began
 
 
-def _report(ending: Ending, universe: Universe, exploration: Exploration[System], live: int) -> Report:
+def reported(ending: Ending, universe: Universe, exploration: Explored, live: int) -> Report:
+    """The report of a search that has ended, with so many live images to begin in."""
     summary = SearchSummary(
         len(exploration.states), exploration.transitions, exploration.seconds, complete=ending.is_complete
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from temper.machine import Exhausted, Finding, System, TransitionTable, Universe, Unknown, Verdict
+from temper.machine import Exhausted, Finding, TransitionTable, Universe, Unknown, Verdict
 from temper.verify.explicit.author import StateCheck, StepCheck
 from temper.verify.explicit.docket import Docket
-from temper.verify.explicit.exploration import Exploration
+from temper.verify.explicit.exploration import Explored
 from temper.verify.explicit.question import listed
 from temper.verify.obligations import Row, fires, happens
 
@@ -19,9 +19,7 @@ from temper.verify.obligations import Row, fires, happens
 class Ending:
     """How one search ended, and what follows from it."""
 
-    def __init__(
-        self, table: TransitionTable, universe: Universe, exploration: Exploration[System], docket: Docket
-    ) -> None:
+    def __init__(self, table: TransitionTable, universe: Universe, exploration: Explored, docket: Docket) -> None:
         self.universe, self.exploration, self.docket = universe, exploration, docket
         self.accepted = frozenset(name for name, _ in table.accept)
 

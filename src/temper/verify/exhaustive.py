@@ -1,0 +1,64 @@
+"""The exhaustive search: plain for what is small, native for what is not.
+
+Compiling a table takes longer than searching a few thousand states does, so the plain search begins. If it is not
+done by then, native code begins anew and tells the same docket. What native code does not take on it says, and the
+plain search goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from temper.machine import System, TransitionTable, Universe
+from temper.verify.budget import Budget
+from temper.verify.explicit import PlainSearch, Progress, Report
+
+NATIVE_FROM = 500
+"""How many states the plain search looks at before native code is asked."""
+
+
+def exhaust(
+    table: TransitionTable,
+    *,
+    universe: Universe,
+    budget: Budget | None = None,
+    starts: Iterable[System] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Search the table's whole relation within the universe, by the engine that is done first.
+
+    The same answer as `explicit.search` gives. Runs that begin in `starts` are left to the plain search.
+
+    >>> from temper.machine import TransitionTable, universe
+    >>> empty = TransitionTable("empty", (), (), (), (), (), ())
+    >>> exhaust(empty, universe=universe(empty)).search.states
+    1
+    """
+    budget, live = budget or Budget(), tuple(starts)
+    plain = PlainSearch(table, universe)
+    first = NATIVE_FROM if budget.states_max is None else min(NATIVE_FROM, budget.states_max)
+    plain.go(replace(budget, states_max=first), progress)
+    seconds_left = budget.seconds_max - plain.exploration.seconds
+    is_large = plain.exploration.stopped and len(plain.exploration.states) > first
+    if not is_large or seconds_left <= 0 or first == budget.states_max:
+        return plain.report(live, budget, progress)
+    refused = "runs that begin with live instances"
+    if not live:
+        found = _natively(table, universe, replace(budget, seconds_max=seconds_left), progress)
+        if isinstance(found, Report):
+            return found
+        refused = found
+    plain.go(budget, progress)
+    report = plain.report(live, budget, progress)
+    return replace(report, notes=(*report.notes, f"searched in Python: native code does not take on {refused}"))
+
+
+def _natively(table: TransitionTable, universe: Universe, budget: Budget, progress: Progress | None) -> Report | str:
+    """The report of the native search, or what it does not take on."""
+    from temper.verify.native import Unsupported, search_natively
+
+    try:
+        return search_natively(table, universe=universe, budget=budget, progress=progress)
+    except Unsupported as unsupported:
+        return unsupported.because
