@@ -132,6 +132,7 @@ def test_a_large_search_goes_native_and_a_small_one_does_not(monkeypatch: pytest
         raise Unsupported("anything")
 
     monkeypatch.setattr("temper.verify.native.search_natively", refusing)
+    monkeypatch.setattr(exhaustive, "WORTH_SAYING", 1_000)
     small, large = twophase(3), twophase(4)
     assert exhaust(small, universe=universe(small)).search.states == 288
     assert asked == []
@@ -143,10 +144,11 @@ def test_a_large_search_goes_native_and_a_small_one_does_not(monkeypatch: pytest
 
 def test_live_images_are_left_to_the_plain_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exhaustive, "NATIVE_FROM", 10)
+    monkeypatch.setattr(exhaustive, "WORTH_SAYING", 10)
     table = twophase(3)
     begin: System = relation(table, universe(table)).start()
     report = exhaust(table, universe=universe(table), starts=(begin,))
-    assert any("live" in note for note in report.notes)
+    assert "searched in Python: native code does not take on runs that begin with live instances" in report.notes
     assert report.search.states == 288
 
 

@@ -17,6 +17,9 @@ from temper.verify.explicit import PlainSearch, Progress, Report
 NATIVE_FROM = 500
 """How many states the plain search looks at before native code is asked."""
 
+WORTH_SAYING = 20_000
+"""How many states make a search so long that people should hear why native code did not help."""
+
 
 def exhaust(
     table: TransitionTable,
@@ -51,6 +54,8 @@ def exhaust(
         refused = found
     plain.go(budget, progress)
     report = plain.report(live, budget, progress)
+    if report.search.complete and report.search.states < WORTH_SAYING:
+        return report
     return replace(report, notes=(*report.notes, f"searched in Python: native code does not take on {refused}"))
 
 
