@@ -47,6 +47,7 @@ from temper.verify.obligations import owed
 LAW = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 STATES_MAX = 250
 LOOP_MAX = 4
+PATHS_MAX = 1_000
 LOOPS_MAX = 4_000
 Loop = tuple[System, tuple[Step, ...]]
 
@@ -111,18 +112,20 @@ class Explored:
         return tuple(reversed(backwards))
 
     def loops(self, inside: set[System]) -> Iterator[Loop]:
-        """Loops of a few steps among these systems, with the one in which each begins; the empty one stutters."""
-        for begin in inside:
-            yield begin, ()
-            paths: list[tuple[Step, ...]] = [()]
-            for _ in range(LOOP_MAX):
-                paths = [
-                    (*path, step)
-                    for path in paths[:200]
-                    for step in self.out[path[-1].system if path else begin]
-                    if step.system in inside
-                ]
-                yield from ((begin, path) for path in paths if path[-1].system == begin)
+        """Loops of a few steps among these systems, the shortest first, with the one in which each begins.
+
+        The empty one stutters. None of at most one step is left out; of longer ones there are too many.
+        """
+        paths: list[Loop] = [(begin, ()) for begin in inside]
+        yield from paths
+        for length in range(LOOP_MAX):
+            paths = [
+                (begin, (*path, step))
+                for begin, path in (paths[:PATHS_MAX] if length else paths)
+                for step in self.out[path[-1].system if path else begin]
+                if step.system in inside
+            ]
+            yield from ((begin, path) for begin, path in paths if path[-1].system == begin)
 
 
 class Named:
@@ -234,13 +237,11 @@ def open_for(table: TransitionTable, promise: Property, explored: Explored, iden
 def contradictions(table: TransitionTable, explored: Explored, promise: Property) -> Iterator[Loop]:
     ((_, entity),) = promise.variables
     idents = {cell.id for system in explored.out for cell in system.cells if cell.entity == entity}
-    looked = 0
     for ident in sorted(idents):
         inside = open_for(table, promise, explored, ident) - explored.is_cut
-        for loop in explored.loops(inside):
-            looked += 1
-            if looked > LOOPS_MAX:
-                return
+        for looked, loop in enumerate(explored.loops(inside)):
+            if looked > LOOPS_MAX and len(loop[1]) > 1:
+                break
             if is_fair(table, explored, promise, loop):
                 stem = explored.stem(loop[0])
                 times = rhythm(table, stem, loop[1]) if loop[1] else concrete(table, stem)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from temper.machine import System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch, Progress, Report
+from temper.verify.native import Disagreement, Unsupported
 
 NATIVE_FROM = 500
 """How many states the plain search looks at before native code is asked."""
@@ -46,24 +47,26 @@ def exhaust(
     is_large = plain.exploration.stopped and len(plain.exploration.states) > first
     if not is_large or seconds_left <= 0 or first == budget.states_max:
         return plain.report(live, budget, progress)
-    refused = "runs that begin with live instances"
+    refused, is_ours = "runs that begin with live instances", False
     if not live:
         found = _natively(table, universe, replace(budget, seconds_max=seconds_left), progress)
         if isinstance(found, Report):
             return found
-        refused = found
+        refused, is_ours = found.because, isinstance(found, Disagreement)
     plain.go(budget, progress)
     report = plain.report(live, budget, progress)
-    if report.search.complete and report.search.states < WORTH_SAYING:
+    if report.search.complete and report.search.states < WORTH_SAYING and not is_ours:
         return report
     return replace(report, notes=(*report.notes, f"searched in Python: native code does not take on {refused}"))
 
 
-def _natively(table: TransitionTable, universe: Universe, budget: Budget, progress: Progress | None) -> Report | str:
-    """The report of the native search, or what it does not take on."""
-    from temper.verify.native import Unsupported, search_natively
+def _natively(
+    table: TransitionTable, universe: Universe, budget: Budget, progress: Progress | None
+) -> Report | Unsupported:
+    """The report of the native search, or why there is none."""
+    from temper.verify.native import search_natively
 
     try:
         return search_natively(table, universe=universe, budget=budget, progress=progress)
     except Unsupported as unsupported:
-        return unsupported.because
+        return unsupported

@@ -13,7 +13,7 @@ from temper.verify.explicit.search import Report, reported
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.native.exploration import LEVELS, NativeExploration
 from temper.verify.native.monitors import HITS_MAX, Monitor
-from temper.verify.native.unsupported import Unsupported
+from temper.verify.native.unsupported import Disagreement
 
 SAMPLES = 16
 """How many states, spread over the whole, are compared with the relation besides those that are told."""
@@ -50,7 +50,7 @@ def judged(exploration: NativeExploration) -> Report:
 def check(exploration: NativeExploration) -> None:
     """Compare some states with the relation itself: native code is held to it wherever it runs, and not in tests alone.
 
-    Raises `Unsupported` where they disagree: then the plain search takes over, and the report says why.
+    Raises `Disagreement` where there is one: then the plain search takes over, and the report says why.
     """
     count = len(exploration.states)
     for number in sorted({at * (count - 1) // SAMPLES for at in range(SAMPLES + 1)}):
@@ -59,7 +59,7 @@ def check(exploration: NativeExploration) -> None:
 
 def _compare(exploration: NativeExploration, number: int, steps: list[Step | Cut]) -> None:
     if not exploration.agrees(number, [step for step in steps if isinstance(step, Step)]):
-        raise Unsupported("what it takes otherwise than the relation does, which is a mistake of ours")
+        raise Disagreement("what it takes otherwise than the relation does, which is a mistake of ours")
 
 
 def tell(docket: Docket, exploration: NativeExploration) -> None:

@@ -9,3 +9,7 @@ class Unsupported(Exception):  # noqa: N818 - it is an answer, no error
     def __init__(self, because: str) -> None:
         super().__init__(because)
         self.because = because
+
+
+class Disagreement(Unsupported):
+    """Native code takes a state otherwise than the relation does: a mistake of ours, and always told."""
