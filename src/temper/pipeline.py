@@ -136,14 +136,26 @@ def certify(
     only: Iterable[str] = (),
     live: Live | None = None,
     progress: Progress | None = None,
+    without: Iterable[str] = (),
 ) -> Judged:
-    """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system."""
-    from temper.verify import Budget, Upgrade, certified, qualified, upgrade
+    """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
+
+    `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`.
+    """
+    from temper.verify import Budget, Reductions, Upgrade, certified, qualified, upgrade
     from temper.verify import certify as verify
 
     budget = Budget(seconds_max=seconds_max)
     begins = upgrade(live.history, table, live.images, budget) if live else Upgrade(())
-    certificate = verify(table, scope=scope, budget=budget, only=tuple(only), starts=begins.starts, progress=progress)
+    certificate = verify(
+        table,
+        scope=scope,
+        budget=budget,
+        only=tuple(only),
+        starts=begins.starts,
+        progress=progress,
+        reductions=Reductions().without(without),
+    )
     certificate = qualified(certificate, begins.uncovered)
     outcome = certified(table, certificate)
     if isinstance(outcome, tuple):

@@ -112,7 +112,10 @@ def test_the_report_has_the_promised_shape() -> None:
     report = report_json(certify(table_of(BAD)))
     assert list(report)[:4] == ["certified", "table", "properties", "search"]
     assert report["certified"] is False
-    assert set(report["search"]) == {"states", "transitions", "seconds", "complete"}
+    assert set(report["search"]) == {
+        *("states", "transitions", "seconds", "complete"),
+        *("stand_for", "reduced", "not_reduced"),
+    }
     low = report["properties"][0]
     assert {"name", "verdict", "because", "states", "trace"} <= set(low)
     assert (low["name"], low["verdict"], len(low["trace"]["steps"])) == ("low", "refuted", 3)

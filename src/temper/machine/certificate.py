@@ -16,6 +16,17 @@ class SearchSummary:
     transitions: int
     seconds: float
     complete: bool
+    stand_for: int | None = None
+    """How many states those that were looked at stand for, where reductions took some together and it is known."""
+    reduced: tuple[tuple[str, str], ...] = ()
+    """(reduction, what it took together) of each that was used."""
+    not_reduced: tuple[tuple[str, str], ...] = ()
+    """(reduction, why) of each that had something to do and was not used."""
+
+    @property
+    def states_meant(self) -> int:
+        """How many states verdicts speak of: those that were looked at, or all that they stand for."""
+        return self.states if self.stand_for is None else self.stand_for
 
 
 @dataclass(frozen=True, slots=True)

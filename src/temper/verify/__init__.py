@@ -14,6 +14,7 @@ from temper.verify.explicit import Progress, Report, search
 from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
 from temper.verify.model import Model, TableModel, Transition
 from temper.verify.parting import Parting
+from temper.verify.reductions import NO_REDUCTIONS, Reductions
 from temper.verify.replay import Diverged, Replayed, replay
 from temper.verify.report import report_json
 from temper.verify.sequence import instances_in, sequence_diagram
@@ -26,6 +27,7 @@ from temper.verify.walk_text import walk_json, walk_lines
 
 __all__ = [
     "ENGINES",
+    "NO_REDUCTIONS",
     "Budget",
     "Coverage",
     "Diverged",
@@ -34,6 +36,7 @@ __all__ = [
     "NotDrawn",
     "Parting",
     "Progress",
+    "Reductions",
     "Replayed",
     "Report",
     "StateSpace",

@@ -29,6 +29,7 @@ from temper.verify.budget import Budget
 from temper.verify.exhaustive import exhaust
 from temper.verify.explicit import Progress, Report
 from temper.verify.obligations import owed
+from temper.verify.reductions import EVERY_REDUCTION, Reductions
 
 Engine = Callable[..., Report]
 
@@ -47,11 +48,12 @@ def certify(
     only: Iterable[str] = (),
     starts: Iterable[System] = (),
     progress: Progress | None = None,
+    reductions: Reductions = EVERY_REDUCTION,
 ) -> Certificate:
     """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
 
     `scope` takes the place of the table's own. `starts` are images of live instances; the verdicts then cover the
-    runs that go on from them.
+    runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts.
 
     >>> from temper.machine import TransitionTable
     >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
@@ -62,7 +64,14 @@ def certify(
     begins = tuple(starts)
     engines = [ENGINES[name] for name in only] or list(ENGINES.values())
     reports = [
-        engine(table, universe=looked_at, budget=budget or Budget(), starts=begins, progress=progress)
+        engine(
+            table,
+            universe=looked_at,
+            budget=budget or Budget(),
+            starts=begins,
+            progress=progress,
+            reductions=reductions,
+        )
         for engine in engines
     ]
     findings = strongest(report.findings for report in reports)

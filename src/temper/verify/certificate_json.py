@@ -55,7 +55,7 @@ def certificate_from_json(data: dict[str, Any]) -> Certificate:
     return Certificate(
         table=data["table"],
         findings=tuple(map(_finding_from_json, data["findings"])),
-        search=None if search is None else SearchSummary(**search),
+        search=None if search is None else _summary_from_json(search),
         scope=data["scope"],
         accepted=tuple(data["accepted"].items()),
         made_with=tuple(data["made_with"].items()),
@@ -71,7 +71,15 @@ def summary_to_json(summary: SearchSummary) -> dict[str, Any]:
         "transitions": summary.transitions,
         "seconds": summary.seconds,
         "complete": summary.complete,
+        "stand_for": summary.stand_for,
+        "reduced": dict(summary.reduced),
+        "not_reduced": dict(summary.not_reduced),
     }
+
+
+def _summary_from_json(data: dict[str, Any]) -> SearchSummary:
+    named = {name: tuple(data.get(name, {}).items()) for name in ("reduced", "not_reduced")}
+    return SearchSummary(**{**data, **named})
 
 
 def trace_to_json(trace: Trace) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from temper.machine import System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch, Progress, Report
 from temper.verify.native import Disagreement, Unsupported
+from temper.verify.reductions import EVERY_REDUCTION, Reductions
 
 NATIVE_FROM = 500
 """How many states the plain search looks at before native code is asked."""
@@ -29,6 +30,7 @@ def exhaust(
     budget: Budget | None = None,
     starts: Iterable[System] = (),
     progress: Progress | None = None,
+    reductions: Reductions = EVERY_REDUCTION,
 ) -> Report:
     """Search the table's whole relation within the universe, by the engine that is done first.
 
@@ -40,7 +42,7 @@ def exhaust(
     1
     """
     budget, live = budget or Budget(), tuple(starts)
-    plain = PlainSearch(table, universe)
+    plain = PlainSearch(table, universe, reductions=reductions, live=bool(live))
     first = NATIVE_FROM if budget.states_max is None else min(NATIVE_FROM, budget.states_max)
     plain.go(replace(budget, states_max=first), progress)
     seconds_left = budget.seconds_max - plain.exploration.seconds

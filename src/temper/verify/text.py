@@ -158,7 +158,12 @@ def _search_lines(certificate: Certificate) -> Iterator[str]:
     search = certificate.search
     if search is not None:
         how = "complete" if search.complete else "not complete"
-        yield f"search: {search.states:,} states, {search.transitions:,} transitions, {search.seconds:.1f} s, {how}"
+        states = f"{search.states:,} states" + (
+            f" that stand for {search.stand_for:,}" if search.stand_for is not None else ""
+        )
+        yield f"search: {states}, {search.transitions:,} transitions, {search.seconds:.1f} s, {how}"
+        yield from (f"reduced by {name}: {what}" for name, what in search.reduced)
+        yield from (f"not reduced by {name}: {why}" for name, why in search.not_reduced)
 
 
 def said_text(label: Label) -> str:

@@ -47,6 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="ENTITY=N",
         help="look at N instances of an entity, as in --scope Deploy=3; may be repeated",
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=["slicing", "symmetry", "partial-order"],
+        help="do not use this reduction of the search, which changes counts and no verdict; may be repeated",
+    )
     cure = "list what was never used: rows, states, guards, outcomes; walks the whole scope once more, within --budget"
     parser.add_argument("--coverage", action="store_true", help=cure)
     parser.add_argument(
@@ -69,6 +76,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         seconds_max=seconds,
         only=(arguments.only,) if arguments.only else (),
         progress=progress_of(terminal),
+        without=arguments.without,
     )
     asked = arguments.coverage or arguments.out is not None
     surveyed = _survey(judged, scope, seconds, terminal) if asked or _is_small(judged) else None

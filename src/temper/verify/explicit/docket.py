@@ -8,7 +8,9 @@ from how the search ended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TypeAlias
 
 from temper.machine import (
     NEW,
@@ -52,6 +54,11 @@ from temper.verify.obligations import (
 
 UNDECIDED = "construct: nobody looked for runs that never get there"
 """What is said of a promise until `liveness` has looked: a docket sees states and steps, and no infinite runs."""
+
+Showing: TypeAlias = Callable[[Trace], Proved | Refuted]
+"""The verdict that a run gives, once there is one."""
+Tell: TypeAlias = Callable[[System, Step | None], Showing | None]
+"""What the end of a run shows, or the step that comes last; None if nothing."""
 
 
 class Docket:
@@ -130,43 +137,53 @@ class Docket:
         for cell in system.cells:
             key = cell[0], cell[2]
             if key in self.reachable and self.witnessing:
-                self._reached(number, key)
-            if key in self.moving and not cell.timers and not _has_delivery(system, cell):
-                self._stuck(number, cell)
+                self._reached(number, system, key)
+            if key in self.moving and _stands_still(system, cell):
+                self._stuck(number, system, (cell[0], cell[2]))
         if self.invariants or self.possibles:
-            self._look(number, _view(system))
+            self._look(number, system)
 
-    def _reached(self, number: int, key: tuple[str, str]) -> None:
+    def _reached(self, number: int, system: System, key: tuple[str, str]) -> None:
         question = self.reachable[key]
-        self._answer(question, number, None, _shown)
+        self._answer(question, number, system, None, lambda *_: _shown)
         if not question.is_open:
             del self.reachable[key]
 
-    def _stuck(self, number: int, cell: Cell) -> None:
-        question = self.moving[cell.entity, cell.control]
-        because = f"{cell.entity} {cell.id} is in {cell.control}, with no timer armed and no delivery from or to it"
-        self._answer(question, number, None, lambda trace: Refuted(because, trace))
-        if not question.is_open:
-            del self.moving[cell.entity, cell.control]
+    def _stuck(self, number: int, system: System, key: tuple[str, str]) -> None:
+        def tell(end: System, _: Step | None) -> Showing | None:
+            for cell in end.cells:
+                if (cell.entity, cell.control) == key and _stands_still(end, cell):
+                    who = f"{cell.entity} {cell.id} is in {cell.control}"
+                    return _refuted(f"{who}, with no timer armed and no delivery from or to it")
+            return None
 
-    def _look(self, number: int, view: Mapping[Address, Cell]) -> None:
+        question = self.moving[key]
+        self._answer(question, number, system, None, tell)
+        if not question.is_open:
+            del self.moving[key]
+
+    def _look(self, number: int, system: System) -> None:
+        view = _view(system)
         for check in self.invariants:
-            binding = check.look(view)
-            if binding is not None:
-                because = violation_text(self.table, check.property, binding, view=view)
-                self._answer(check.question, number, None, _refuted(because))
+            if check.look(view) is not None:
+                self._answer(check.question, number, system, None, partial(self._broken, check))
                 self.invariants = [check for check in self.invariants if check.question.is_open]
         for check in self.possibles if self.witnessing else ():
             if check.look(view) is not None:
-                self._answer(check.question, number, None, _shown_with_trace)
+                self._answer(check.question, number, system, None, lambda *_: _shown_with_trace)
                 self.possibles = [check for check in self.possibles if check.question.is_open]
+
+    def _broken(self, check: StateCheck, end: System, _: Step | None) -> Showing | None:
+        view = _view(end)
+        binding = check.decides(view)
+        return None if binding is None else _refuted(violation_text(self.table, check.property, binding, view=view))
 
     def step(self, number: int, system: System, step: Transition[System]) -> None:
         assert isinstance(step, Step), "a table's relation takes the machine's own steps"
         label = step[0]
         if step[2]:
             for violation in step[2]:
-                self._violated(number, step, violation)
+                self._violated(number, system, step, violation)
         if label.case is None:
             return
         if self.awaited and self.witnessing and (label.address[0], label.action) in self.awaited:
@@ -174,40 +191,53 @@ class Docket:
         if label.address[0] in self.steps:
             self._look_at_step(number, system, step)
 
-    def _violated(self, number: int, step: Step, violation: Violation) -> None:
-        question = self._ask(violated(self.table, violation, step.timing.consumed), once=False)
-        label = step.label
-        opening = f"nothing answers {label.cause}: " if violation.kind == UNHANDLED else ""
-        self._answer(question, number, step, _refuted(f"{opening}{violation.message}"))
+    def _violated(self, number: int, system: System, step: Step, violation: Violation) -> None:
+        name = violated(self.table, violation, step.timing.consumed)
+
+        def tell(_: System, last: Step | None) -> Showing | None:
+            assert last is not None, "a violation is that of a step"
+            for found in last.violations:
+                if violated(self.table, found, last.timing.consumed) == name:
+                    opening = f"nothing answers {last.label.cause}: " if found.kind == UNHANDLED else ""
+                    return _refuted(f"{opening}{found.message}")
+            return None
+
+        self._answer(self._ask(name, once=False), number, system, step, tell)
         self.hidden.update(hidden_by(self.table, violation))
 
     def _fired(self, number: int, system: System, step: Step) -> None:
-        label = step.label
-        before = system.cell(label.address)
-        assert label.case is not None, "an applied action took a case"
-        row = Row(label.address.entity, label.action, NEW if before is None else before.control, label.case)
+        row = _row(system, step)
         if row in self.unfired:
             for question in self.unfired[row]:
-                self._answer(question, number, step, _shown)
+                self._answer(
+                    question, number, system, step, lambda end, last: _shown if _row(end, last) == row else None
+                )
             if not any(question.is_open for question in self.unfired[row]):
                 del self.unfired[row]
                 self.awaited = {(row.entity, row.action) for row in self.unfired}
 
     def _look_at_step(self, number: int, system: System, step: Step) -> None:
-        entity, args = step.label.address.entity, dict(step.label.args)
+        entity = step.label.address.entity
         before, after = _view(system), _view(step.system)
         for check in self.steps[entity]:
-            binding = check.look(before, after, step.label)
-            if binding is not None:
-                because = violation_text(self.table, check.property, binding, view=after, before=before, args=args)
-                self._answer(check.question, number, step, _refuted(because))
+            if check.look(before, after, step.label) is not None:
+                self._answer(check.question, number, system, step, partial(self._forbidden, check))
                 self.steps[entity] = [check for check in self.steps[entity] if check.question.is_open]
+
+    def _forbidden(self, check: StepCheck, end: System, last: Step | None) -> Showing | None:
+        if last is None or last.label.case is None:
+            return None
+        label, before, after = last.label, _view(end), _view(last.system)
+        args = dict(label.args)
+        binding = check.decides(before, after, label.address, label.action, args)
+        if binding is None:
+            return None
+        return _refuted(violation_text(self.table, check.property, binding, view=after, before=before, args=args))
 
     def cut(self, number: int, system: System, cut: Cut) -> None:
         self.cuts[cut.bound, cut.where] += 1
         for violation in cut.violations:
-            fired = cut.label.cause if cut.label.rule == "fire" else ""
-            self._violated(number, Step(cut.label, system, cut.violations, Timing(fired=fired)), violation)
+            self._violated(number, system, _stopped_at(cut, system), violation)
 
     # What is said of infinite runs, which no watch sees.
 
@@ -235,27 +265,60 @@ class Docket:
 
     # What is answered.
 
-    def _answer(
-        self, question: Question, number: int, step: Step | None, verdict: Callable[[Trace], Proved | Refuted]
-    ) -> None:
-        """Answers the question if the run to state `number`, and on through `step`, is concrete."""
+    def _answer(self, question: Question, number: int, system: System, step: Step | None, tell: Tell) -> None:
+        """Answers the question if the run to state `number`, and on through `step`, is concrete.
+
+        The run may end in another state than `system`, which stands for it: then what shows there is told.
+        """
         if not question.is_open:
             return
         begin = self.exploration.path(number)[0]
-        trace = self._concrete_run(begin, number, step)
-        answer = None if trace is None else verdict(trace)
+        run = [step for step in self.exploration.run(number) if isinstance(step, Step)]
+        end = run[-1].system if run else begin
+        showing = [(last, shown) for last in self._last(end, system, step) if (shown := tell(end, last))]
+        assert showing, f"{question.name}: a state shows what the one shows that stands for it"
+        traces = ((shown, self._concrete([*run, *([last] if last else [])], begin)) for last, shown in showing)
+        answer = next((shown(trace) for shown, trace in traces if trace is not None), None)
         if isinstance(answer, Refuted) and not self._is_usual(begin):
             answer = Refuted(f"going on from what lives now, {answer.because}", answer.trace)
         question.answer(answer)
 
-    def _concrete_run(self, begin: System, number: int, last: Step | None) -> Trace | None:
-        run = [*self.exploration.run(number), *([] if last is None else [last])]
-        steps = [step for step in run if isinstance(step, Step)]
+    def _last(self, end: System, system: System, step: Step | None) -> Iterator[Step | None]:
+        """The steps that may come last in a run that ends in `end`, for which `system` stands."""
+        if step is None or end == system:
+            yield step
+            return
+        for found in self.exploration.successors(end):
+            if isinstance(found, Step):
+                yield found
+            elif isinstance(found, Cut) and found.violations:
+                yield _stopped_at(found, end)
+
+    def _concrete(self, steps: list[Step], begin: System) -> Trace | None:
         times = concrete(self.table, steps, None if self._is_usual(begin) else begin)
         return None if times is None else trace_of(self.table, begin, steps)
 
     def _is_usual(self, begin: System) -> bool:
-        return begin == self.exploration.states[0]
+        return begin == self.exploration.path(0)[0]
+
+
+def _stopped_at(cut: Cut, system: System) -> Step:
+    """A cut that has shown a violation, as a step that changes nothing."""
+    fired = cut.label.cause if cut.label.rule == "fire" else ""
+    return Step(cut.label, system, cut.violations, Timing(fired=fired))
+
+
+def _row(system: System, step: Step | None) -> Row | None:
+    """The row that the step takes out of the system, if it takes one."""
+    case = None if step is None else step.label.case
+    if step is None or case is None:
+        return None
+    label, before = step.label, system.cell(step.label.address)
+    return Row(label.address.entity, label.action, NEW if before is None else before.control, case)
+
+
+def _stands_still(system: System, cell: Cell) -> bool:
+    return not cell.timers and not _has_delivery(system, cell)
 
 
 def _has_delivery(system: System, cell: Cell) -> bool:
@@ -276,7 +339,7 @@ def _view(system: System) -> Mapping[Address, Cell]:
     return {Address(cell[0], cell[1]): cell for cell in system.cells}
 
 
-def _refuted(because: str) -> Callable[[Trace], Refuted]:
+def _refuted(because: str) -> Showing:
     return lambda trace: Refuted(because, trace)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from time import monotonic
 from typing import Generic, Protocol
 
@@ -63,6 +62,10 @@ class Explored(Protocol):
     @property
     def states(self) -> Sequence[System]: ...
 
+    def successors(self, state: System, /) -> Iterable[Transition[System] | Cut]:
+        """Every step out of the state, whatever is left out of the search."""
+        ...
+
     def path(self, number: int) -> tuple[System, ...]:
         """The states of a shortest run to state `number`, the one it starts in first."""
         ...
@@ -89,14 +92,28 @@ class Exploration(Generic[State]):
     """How many states each layer has that is being expanded or was."""
     layer_end: int = 0
     """The number of the state with which the next layer begins."""
+    canonical: Callable[[State], State] | None = None
+    """Which state stands for a state, where some are taken together: `states` then holds those that do."""
+    begins: dict[int, State] = field(default_factory=dict)
+    """Where runs really begin that begin at this number, if another state stands for that."""
+
+    def number(self, state: State) -> int:
+        """The number of the state, or of the one that stands for it."""
+        return self.numbers[state if self.canonical is None else self.canonical(state)]
+
+    def successors(self, state: State) -> Iterable[Transition[State] | Cut]:
+        """Every step out of the state, whatever is left out of the search."""
+        return self.model.successors(state)
 
     def path(self, number: int) -> tuple[State, ...]:
-        """The states of a shortest run to state `number`, the one it starts in first."""
-        backwards = []
-        while number >= 0:
-            backwards.append(self.states[number])
-            number = self.parents[number]
-        return tuple(reversed(backwards))
+        """The states of a shortest run to state `number`, the one it starts in first. All of them are real ones.
+
+        Where states are taken together it ends in one for which state `number` stands.
+        """
+        numbers = self._numbers(number)
+        if self.canonical is None:
+            return tuple(self.states[at] for at in numbers)
+        return (self._begin(numbers[0]), *(step.system for step in self._steps(numbers)))
 
     def depth(self, number: int) -> int:
         """How many steps a shortest run to state `number` has."""
@@ -108,13 +125,34 @@ class Exploration(Generic[State]):
 
     def run(self, number: int) -> tuple[Transition[State], ...]:
         """The steps of a shortest run to state `number`."""
-        return tuple(self._between(*ends) for ends in pairwise(self.path(number)))
+        return tuple(self._steps(self._numbers(number)))
+
+    def _numbers(self, number: int) -> list[int]:
+        backwards = []
+        while number >= 0:
+            backwards.append(number)
+            number = self.parents[number]
+        return backwards[::-1]
+
+    def _begin(self, number: int) -> State:
+        return self.begins.get(number, self.states[number])
+
+    def _steps(self, numbers: list[int]) -> Iterator[Transition[State]]:
+        """The real steps through states for which these stand, one after the other."""
+        before = self._begin(numbers[0])
+        for at in numbers[1:]:
+            step = self._between(before, self.states[at])
+            yield step
+            before = step.system
 
     def _between(self, before: State, after: State) -> Transition[State]:
         for step in self.model.successors(before):
-            if not isinstance(step, Cut) and step.system == after:
+            if not isinstance(step, Cut) and (step.system == after or self._stands_for(after, step.system)):
                 return step
-        raise AssertionError("a model must give the same successors at every call")
+        raise AssertionError("a model gives the same successors at every call, and those for which others stand alike")
+
+    def _stands_for(self, one: State, other: State) -> bool:
+        return self.canonical is not None and self.canonical(other) == one
 
 
 def explore(
@@ -169,8 +207,12 @@ def _expansions(
     """Expand one state after the other, pausing before each. The hot loop."""
     states, parents, numbers = exploration.states, exploration.parents, exploration.numbers
     successors, see_state, see_step = exploration.model.successors, watch.state, watch.step
-    for root in roots:
+    canonical = exploration.canonical
+    for begin in roots:
+        root = begin if canonical is None else canonical(begin)
         if numbers.setdefault(root, len(states)) == len(states):
+            if begin != root:
+                exploration.begins[len(states)] = begin
             states.append(root)
             parents.append(-1)
             see_state(len(states) - 1, root)
@@ -186,7 +228,7 @@ def _expansions(
                 watch.cut(number, state, step)
                 continue
             exploration.transitions += 1
-            after = step.system
+            after = step.system if canonical is None else canonical(step.system)
             found = len(states)
             if numbers.setdefault(after, found) == found:
                 states.append(after)

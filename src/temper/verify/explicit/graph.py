@@ -86,7 +86,7 @@ class Graph:
     def _edge(self, system: System, step: Step) -> Edge:
         fairness = self.fairness
         return Edge(
-            self.exploration.numbers[step.system],
+            self.exploration.number(step.system),
             self.debts.of(fairness.paid(system, step)),
             self.insistences.of(fairness.asked(step)),
             self.insistences.of(fairness.kept(step)),

@@ -181,7 +181,7 @@ class Liveness:
 
     def _asked(self, open_: _Open, begin: System, stem: list[Step]) -> int:
         """How many steps it takes until the premise holds and the goal never does again."""
-        flags = [open_.flags[self.exploration.numbers[system]] for system in (begin, *(step.system for step in stem))]
+        flags = [open_.flags[self.exploration.number(system)] for system in (begin, *(step.system for step in stem))]
         last_met = max((place for place, flag in enumerate(flags) if flag & MET), default=-1)
         return next(place for place, flag in enumerate(flags) if place > last_met and flag & ASKED)
 

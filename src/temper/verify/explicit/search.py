@@ -11,11 +11,13 @@ from time import monotonic
 
 from temper.machine import Finding, PropertyKind, SearchSummary, System, TransitionTable, Universe
 from temper.verify.budget import Budget
+from temper.verify.explicit.abstraction import abstraction
 from temper.verify.explicit.docket import Docket
 from temper.verify.explicit.exploration import Exploration, Explored, Progress, explore
 from temper.verify.explicit.liveness import Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
+from temper.verify.reductions import NO_REDUCTIONS, Reductions
 
 MOMENT_SECONDS = 5.0
 """How long a search that was stopped still looks for infinite runs in what it has seen."""
@@ -42,30 +44,42 @@ def search(
     starts: Iterable[System] = (),
     progress: Progress | None = None,
     model: Model[System] | None = None,
+    reductions: Reductions = NO_REDUCTIONS,
 ) -> Report:
     """Search the table's whole relation within the universe and report on everything it owes.
 
     `starts` are further systems in which runs begin, such as the images of live instances: the verdicts then cover
     the runs from them too, while what has to be possible is still owed from the usual start. `model` takes the
     place of the table's own relation, for a faster one or for trying out whether the search notices a wrong one.
+    Nothing is left out of it unless `reductions` are asked for: it is what those are held to.
 
     >>> from temper.machine import TransitionTable, universe
     >>> empty = TransitionTable("empty", (), (), (), (), (), ())
     >>> search(empty, universe=universe(empty)).search.states
     1
     """
-    plain = PlainSearch(table, universe, model)
+    live = tuple(starts)
+    plain = PlainSearch(table, universe, model, reductions, live=bool(live))
     plain.go(budget or Budget(), progress)
-    return plain.report(tuple(starts), budget or Budget(), progress)
+    return plain.report(live, budget or Budget(), progress)
 
 
 class PlainSearch:
-    """A plain search that can pause and go on."""
+    """A plain search that can pause and go on. `live` says that it will go on from live instances, too."""
 
-    def __init__(self, table: TransitionTable, universe: Universe, model: Model[System] | None = None) -> None:
+    def __init__(
+        self,
+        table: TransitionTable,
+        universe: Universe,
+        model: Model[System] | None = None,
+        reductions: Reductions = NO_REDUCTIONS,
+        *,
+        live: bool = False,
+    ) -> None:
         self.table, self.universe = table, universe
         self.model = model or TableModel(table, universe)
-        self.exploration = Exploration(self.model)
+        self.abstraction = abstraction(table, universe, reductions, live=live)
+        self.exploration = Exploration(self.model, canonical=self.abstraction.canonical)
         self.docket = Docket(table, self.exploration, world=universe.world)
 
     def go(self, budget: Budget, progress: Progress | None = None) -> None:
@@ -79,7 +93,8 @@ class PlainSearch:
         self.docket.witnessing = False
         if live and not self.exploration.stopped:
             explore(self.exploration, live, self.docket, budget, progress)
-        ending = Ending(self.table, self.universe, self.exploration, self.docket)
+        reduced = self.abstraction.reduced(self.exploration.states)
+        ending = Ending(self.table, self.universe, self.exploration, self.docket, reduced)
         return reported(ending, self.universe, self.exploration, len(live))
 
 
@@ -103,7 +118,13 @@ def _keep_promises(table: TransitionTable, exploration: Exploration[System], doc
 def reported(ending: Ending, universe: Universe, exploration: Explored, live: int) -> Report:
     """The report of a search that has ended, with so many live images to begin in."""
     summary = SearchSummary(
-        len(exploration.states), exploration.transitions, exploration.seconds, complete=ending.is_complete
+        len(exploration.states),
+        exploration.transitions,
+        exploration.seconds,
+        complete=ending.is_complete,
+        stand_for=ending.reduced.stand_for,
+        reduced=ending.reduced.used,
+        not_reduced=ending.reduced.unused,
     )
     told = (_covered(live, owes_more=bool(ending.docket.promised)),) if live else ()
     return Report(ending.findings(), summary, str(universe), (*ending.notes(), *told))

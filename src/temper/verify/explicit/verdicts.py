@@ -14,13 +14,22 @@ from temper.verify.explicit.docket import Docket
 from temper.verify.explicit.exploration import Explored
 from temper.verify.explicit.question import listed
 from temper.verify.obligations import Row, fires, happens
+from temper.verify.reductions import Reduced
 
 
 class Ending:
     """How one search ended, and what follows from it."""
 
-    def __init__(self, table: TransitionTable, universe: Universe, exploration: Explored, docket: Docket) -> None:
+    def __init__(
+        self,
+        table: TransitionTable,
+        universe: Universe,
+        exploration: Explored,
+        docket: Docket,
+        reduced: Reduced = Reduced(),  # noqa: B008 - frozen
+    ) -> None:
         self.universe, self.exploration, self.docket = universe, exploration, docket
+        self.reduced = reduced
         self.accepted = frozenset(name for name, _ in table.accept)
 
     @property
@@ -51,7 +60,8 @@ class Ending:
     def _never(self) -> Verdict:
         """What is said of something that was never violated."""
         gap = self.exploration.stopped or self._cut() or self._unfired() or self._unreached()
-        return Unknown(gap) if gap else Exhausted(str(self.universe), len(self.exploration.states))
+        seen, meant = len(self.exploration.states), self.reduced.stand_for
+        return Unknown(gap) if gap else Exhausted(str(self.universe), seen if meant is None else meant)
 
     def _among(self, name: str, never: Verdict) -> Verdict:
         """A promise is owed from the usual start, so only the states that are reached from there are counted."""

@@ -1,0 +1,40 @@
+"""Which states one search takes together: the representative of each, and what the report says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from temper.machine import System, TransitionTable, Universe
+from temper.verify.reductions import Reduced, Reductions
+
+
+@dataclass(frozen=True, slots=True)
+class Abstraction:
+    """The representatives of one table in one universe. `canonical` is None where every state stands for itself.
+
+    Whatever a step can do from a state, one from its representative can do, and the other way round, to states that
+    have the same representative again: that is what makes it sound to follow representatives alone.
+    """
+
+    canonical: Callable[[System], System] | None = None
+    used: tuple[tuple[str, str], ...] = ()
+    unused: tuple[tuple[str, str], ...] = ()
+    size: Callable[[System], int] | None = None
+    """How many states a representative stands for, where that is known."""
+
+    def reduced(self, states: Iterable[System]) -> Reduced:
+        """What was done, once the search has ended with these representatives."""
+        stand_for = None if self.size is None else sum(map(self.size, states))
+        return Reduced(self.used, self.unused, stand_for)
+
+
+def abstraction(
+    table: TransitionTable,  # noqa: ARG001 - each reduction that is added looks at it
+    universe: Universe,  # noqa: ARG001
+    reductions: Reductions,  # noqa: ARG001
+    *,
+    live: bool,  # noqa: ARG001
+) -> Abstraction:
+    """What the allowed reductions take together in this table; `live` where runs begin with live instances."""
+    return Abstraction()
