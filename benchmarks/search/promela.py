@@ -50,6 +50,26 @@ def ring(nodes: int) -> str:
     return _process("byte token;\nint doing;", options)
 
 
+def leases(jobs: int) -> str:
+    """Stages take two bits a job: 0 queued, 1 leased, 2 done; leases two bits as well. Worker 0 is idle at job 0."""
+    options = []
+    for job in range(jobs):
+        at, mine = 2 * job, job + 1
+        stage, lease = f"((stage >> {at}) & 3)", f"((lease >> {at}) & 3)"
+        options.append(f"{stage} == 1 -> stage = stage & ~(3 << {at})")
+        for worker in (1, 2):
+            doing, under = f"doing{worker}", f"under{worker}"
+            idle = f"{doing} = 0; {under} = 0"
+            is_current = f"{stage} == 1 && {lease} == {under}"
+            taken = f"lease = lease + (1 << {at}); {doing} = {mine}; {under} = {lease}"
+            options += [
+                f"{stage} == 0 && {lease} < 2 && {doing} == 0 -> stage = stage | (1 << {at}); {taken}",
+                f"{doing} == {mine} && {is_current} -> stage = stage + (1 << {at}); {idle}",
+                f"{doing} == {mine} && !({is_current}) -> {idle}",
+            ]
+    return _process("int stage;\nint lease;\nbyte doing1;\nbyte doing2;\nbyte under1;\nbyte under2;", options)
+
+
 def _process(state: str, options: list[str]) -> str:
     steps = "\n".join(f"    :: d_step {{ {option} }}" for option in options)
     return f"{state}\n\nactive proctype model() {{\nend:\n    do\n{steps}\n    od\n}}\n"

@@ -47,6 +47,9 @@ def reachable(nodes: int) -> int:
     return len(seen)
 
 
-@pytest.mark.parametrize(("nodes", "states"), [(3, 288), (5, 8_832), pytest.param(7, 296_448, marks=pytest.mark.slow)])
+COUNTS = [(3, 288), (4, 1_568), (5, 8_832), (6, 50_816), pytest.param(7, 296_448, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("nodes", "states"), COUNTS)
 def test_the_protocol_has_as_many_states_as_the_example_claims(nodes: int, states: int) -> None:
     assert reachable(nodes) == states
