@@ -18,6 +18,7 @@ DEPOT = HERE / "models" / "depot.yaml"
 SYSTEMS: tuple[tuple[Path, tuple[str, ...]], ...] = (
     (DEPOT, ("--set", "GOODS=2", "--scope", "Order=3", "--scope", "Picker=2")),
     (DEPOT, ("--set", "GOODS=3", "--scope", "Order=3", "--scope", "Picker=2", "--scope", "Van=2")),
+    (DEPOT, ("--set", "GOODS=2", "--scope", "Order=3", "--scope", "Picker=4")),
     (DEPOT, ("--set", "GOODS=2", "--scope", "Order=3", "--scope", "Picker=2", "--scope", "Van=3")),
     (EXAMPLES / "queue", ("--scope", "Job=2", "--scope", "Worker=3")),
     (EXAMPLES / "orders", ("--scope", "Order=3", "--scope", "Payment=3", "--scope", "Shipment=3")),
@@ -30,16 +31,15 @@ def measure(path: Path, options: tuple[str, ...], more: list[str]) -> str:
     began = perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
-    told = json.loads(process.stdout.read())
+    answer = json.loads(process.stdout.read())
     _, _, used = os.wait4(process.pid, 0)
     seconds = perf_counter() - began
-    search = told["search"]
+    search = answer["search"]
     whole = "" if search["complete"] else " (not complete)"
     rate, memory = search["states"] / seconds / 1e6, used.ru_maxrss / 2**20
     asked = " ".join(option for option in options if not option.startswith("--"))
-    return (
-        f"| {path.stem} {asked} | {search['states']:,}{whole} | {seconds:.1f} s | {rate:.2f} M/s | {memory:.2f} GiB |"
-    )
+    told = (f"{path.stem} {asked}", f"{search['states']:,}{whole}", f"{seconds:.1f} s", f"{rate:.2f} M/s")
+    return f"| {' | '.join(told)} | {memory:.2f} GiB |"
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ def test_both_engines_say_the_same_of_a_model(model: str) -> None:
 
 @pytest.mark.parametrize(("model", "size"), COUNTS)
 @pytest.mark.parametrize("reduced", [False, True], ids=["unreduced", "reduced"])
-def test_spin_counts_the_same(model: str, size: int, reduced: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter of the test
+def test_spin_counts_the_same(model: str, size: int, reduced: bool, tmp_path: Path) -> None:
     import promela
     import rivals
 
