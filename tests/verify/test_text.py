@@ -47,6 +47,7 @@ def test_what_is_unknown_for_one_reason_is_one_finding() -> None:
     assert shown.count("error[undecided]") == 1
     assert "`range:Job.patience` and 3 more are not decided: cut at in-flight in Job.start/0.0 (once)" in shown
     assert "note: cut at in-flight in Job.start/0.0: once" in shown
+    assert "unknown    4 obligations  cut at in-flight in Job.start/0.0 (once)\n" in shown
 
 
 def test_what_is_accepted_is_said_with_its_reason_and_shown_no_further() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
 from temper.machine import (
@@ -29,6 +30,8 @@ from temper.machine import (
 )
 
 REPEATS = "from here it repeats for ever:"
+MANY = 3
+"""From so many on, obligations that are unknown for one reason are told together."""
 STAYS = "from here it stays for ever: nothing more has to happen"
 
 
@@ -40,8 +43,11 @@ def certificate_lines(certificate: Certificate, *, brief: bool = False) -> list[
     """
     accepted = dict(certificate.accepted)
     listed = [finding for finding in certificate.findings if not _is_quiet(finding, accepted, brief=brief)]
-    width = max((len(finding.name) for finding in listed), default=0)
-    lines = [_finding_line(finding, width, accepted) for finding in listed]
+    alike = _alike(listed, accepted)
+    named = [finding for finding in listed if finding not in alike]
+    width = max((len(finding.name) for finding in named), default=0)
+    lines = [_finding_line(finding, width, accepted) for finding in named]
+    lines += _alike_lines(alike, width)
     lines += _counted(certificate, brief=brief)
     lines += [f"note: {note}" for note in certificate.notes]
     return [*lines, *_search_lines(certificate)]
@@ -137,6 +143,23 @@ def _brief(verdict: Verdict) -> str:
         kind = "a run" if verdict.trace.loop is None else "an infinite run"
         return f"by {kind} of {steps} step{'' if steps == 1 else 's'}, below"
     return verdict_text(verdict)
+
+
+def _alike(listed: list[Finding], accepted: Mapping[str, str]) -> list[Finding]:
+    """The obligations of which nothing is known for a reason that many share, such as a spent budget."""
+    reasons = Counter(_unknown_because(finding, accepted) for finding in listed)
+    return [finding for finding in listed if reasons[_unknown_because(finding, accepted)] >= MANY]
+
+
+def _unknown_because(finding: Finding, accepted: Mapping[str, str]) -> str | Finding:
+    """Why nothing is known of an obligation; any other finding is like none but itself."""
+    is_one = finding.obligation and isinstance(finding.verdict, Unknown) and finding.name not in accepted
+    return verdict_text(finding.verdict) if is_one else finding
+
+
+def _alike_lines(alike: list[Finding], width: int) -> Iterator[str]:
+    for because, count in Counter(verdict_text(finding.verdict) for finding in alike).items():
+        yield f"{'unknown':<9}  {f'{count} obligations':<{width}}  {because}"
 
 
 def _counted(certificate: Certificate, *, brief: bool) -> Iterator[str]:

@@ -33,6 +33,8 @@ SURVEYED_MAX = 1_000
 """Up to so many states a survey takes no time worth mentioning, and is done unasked."""
 SURVEY_STATES_MAX = 500_000
 """A survey keeps its states as Python values; further than this it does not go, and says so."""
+REASONS_MAX = 8
+"""So many reasons why a table is not certified are listed at its end."""
 SUMMARY = "verify a blueprint, and say how each verdict is known"
 
 
@@ -170,8 +172,15 @@ def show_judged(judged: Judged, built: Built, terminal: Terminal, coverage: Sequ
         terminal.say(terminal.style(f"{judged.table.blueprint} is certified", "green"))
         return
     terminal.say(terminal.style(f"{judged.table.blueprint} is not certified", "red"))
-    for reason in judged.reasons:
-        terminal.say(f"  {reason.partition(': ')[0]}")  # the lines above say why
+    for line in _reasons(judged.reasons):
+        terminal.say(f"  {line}")
+
+
+def _reasons(reasons: Sequence[str]) -> list[str]:
+    """Why a table is not certified, in few words each, since the lines above say why; of many reasons the first."""
+    brief = [reason.partition(": ")[0] for reason in reasons]
+    more = len(brief) - REASONS_MAX
+    return [*brief[:REASONS_MAX], f"and {more} more"] if more > 0 else brief
 
 
 def _not_built(built: Built, terminal: Terminal) -> int:
