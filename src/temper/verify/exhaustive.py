@@ -3,6 +3,8 @@
 Compiling a table takes longer than searching a few thousand states does, so the plain search begins. If it is not
 done by then, native code begins anew and tells the same docket. What native code does not take on it says, and the
 plain search goes on where it was.
+
+Renaming states takes longer than looking at a few hundred more of them does, so symmetry waits until then, too.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ def exhaust(
     1
     """
     budget, live = budget or Budget(), tuple(starts)
-    plain = PlainSearch(table, universe, reductions=reductions, live=bool(live))
+    plain = PlainSearch(table, universe, reductions=reductions.without(["symmetry"]), live=bool(live))
     first = NATIVE_FROM if budget.states_max is None else min(NATIVE_FROM, budget.states_max)
     plain.go(replace(budget, states_max=first), progress)
     seconds_left = budget.seconds_max - plain.exploration.seconds
@@ -55,6 +57,10 @@ def exhaust(
         if isinstance(found, Report):
             return found
         refused, is_ours = found.because, isinstance(found, Disagreement)
+    reduced = PlainSearch(table, universe, reductions=reductions, live=bool(live))
+    if reduced.abstraction.size is not None:
+        plain, budget = reduced, replace(budget, seconds_max=seconds_left)
+    plain.abstraction = reduced.abstraction
     plain.go(budget, progress)
     report = plain.report(live, budget, progress)
     if report.search.complete and report.search.states < WORTH_SAYING and not is_ours:

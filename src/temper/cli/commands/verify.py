@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _is_small(judged: Judged) -> bool:
     search = judged.certificate.search
-    return search is not None and search.complete and search.states <= SURVEYED_MAX
+    return search is not None and search.complete and search.states_meant <= SURVEYED_MAX
 
 
 def _survey(judged: Judged, scope: Scope, seconds: float, terminal: Terminal) -> Survey:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from temper.machine import System, TransitionTable, Universe
-from temper.verify.reductions import Reduced, Reductions
+from temper.verify.explicit.permuting import RENAMINGS_MAX, Permuting, narrowed
+from temper.verify.reductions import Reduced, Reductions, ruled_out
+from temper.verify.symmetry import Alike, alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,19 @@ class Abstraction:
         return Reduced(self.used, self.unused, stand_for)
 
 
-def abstraction(
-    table: TransitionTable,  # noqa: ARG001 - each reduction that is added looks at it
-    universe: Universe,  # noqa: ARG001
-    reductions: Reductions,  # noqa: ARG001
-    *,
-    live: bool,  # noqa: ARG001
-) -> Abstraction:
+def abstraction(table: TransitionTable, universe: Universe, reductions: Reductions, *, live: bool) -> Abstraction:
     """What the allowed reductions take together in this table; `live` where runs begin with live instances."""
-    return Abstraction()
+    classes = alike(table, universe) if reductions.symmetry else ()
+    if not classes:
+        return Abstraction()
+    why = ruled_out(table, live=live).get("symmetry")
+    if why:
+        return Abstraction(unused=(("symmetry", f"{why}, and {said(classes)} are alike"),))
+    tried = narrowed(classes, RENAMINGS_MAX)
+    permuting = Permuting(table, tried)
+    return Abstraction(permuting.canonical, (("symmetry", f"{said(tried)} are alike"),), size=permuting.size)
+
+
+def said(classes: Iterable[Alike]) -> str:
+    """The classes in words: `j1 and j2; bob, cid and dan`."""
+    return "; ".join(map(str, classes))

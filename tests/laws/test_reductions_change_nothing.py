@@ -1,0 +1,84 @@
+"""Reductions change counts and nothing else: verdicts, vacuity and lengths of runs are those of the whole search."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.alike_tables import alike_tables
+from support.engines import without_promises
+from support.examples import EXAMPLES, names
+from support.reduced import EVERY_WAY, differences
+from temper.machine import Relation, Step, System, TransitionTable, universe
+from temper.pipeline import build
+from temper.verify import Reductions
+from temper.verify.explicit.permuting import Renamer, renamings
+from temper.verify.symmetry import alike
+
+ONLY_SYMMETRY = Reductions(slicing=False, partial_order=False)
+
+
+def law(count: int) -> settings:
+    return settings(
+        max_examples=count, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
+
+
+def test_no_reduction_changes_what_is_said_of_random_tables() -> None:
+    """What was reduced is counted: a law about tables that nothing can be left out of would say nothing."""
+    seen: Counter[str] = Counter()
+
+    @law(150)
+    @given(alike_tables(), st.sampled_from(EVERY_WAY))
+    def holds(table: TransitionTable, reductions: Reductions) -> None:
+        found = differences(table, reductions)
+        seen[found or ("alike" if alike(table, universe(table)) else "nothing alike")] += 1
+        assert found in {"", "too large"}, found
+
+    holds()
+    assert seen["alike"] >= 0.3 * seen.total(), seen
+
+
+@pytest.mark.parametrize("example", names())
+def test_no_reduction_changes_what_is_said_of_an_example(example: str) -> None:
+    table = build(EXAMPLES / example).table
+    assert table is not None
+    assert differences(without_promises(table), Reductions(), states_max=5_000) == ""
+
+
+@law(60)
+@given(alike_tables(), st.data())
+def test_the_relation_takes_every_renaming_along(table: TransitionTable, data: st.DataObject) -> None:
+    within = universe(table)
+    classes = alike(table, within)
+    relation = Relation(table, within)
+    system = relation.start()
+    renaming = data.draw(st.sampled_from(list(renamings(classes))))
+    renamer = Renamer(table, renaming)
+    for _ in range(8):
+        assert _image(renamer, relation, system) == _seen(relation, renamer.system(system))
+        steps = [step.system for step in relation.steps(system) if isinstance(step, Step)]
+        if not steps:
+            break
+        system = data.draw(st.sampled_from(steps))
+
+
+def _seen(relation: Relation, system: System) -> Counter[object]:
+    """Where steps lead and what they show. Who called is left out where nothing tells callers apart."""
+    return Counter(_outcome(step, step.system if isinstance(step, Step) else None) for step in relation.steps(system))
+
+
+def _image(renamer: Renamer, relation: Relation, system: System) -> Counter[object]:
+    return Counter(
+        _outcome(step, renamer.system(step.system) if isinstance(step, Step) else None)
+        for step in relation.steps(system)
+    )
+
+
+def _outcome(step: object, after: System | None) -> object:
+    violations = tuple((each.kind, each.where, each.place) for each in step.violations)  # type: ignore[attr-defined]
+    label = step.label  # type: ignore[attr-defined]
+    return label.rule, label.address.entity, label.action, label.outcome, label.case, violations, after

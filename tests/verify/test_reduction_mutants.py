@@ -1,0 +1,186 @@
+"""Reductions that are wrong, seeded one by one: the comparison with the whole search notices each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from support.engines import without_promises
+from support.examples import EXAMPLES
+from support.reduced import differences
+from support.small import table_of
+from temper.machine import TransitionTable, universe
+from temper.pipeline import build
+from temper.verify import Reductions, symmetry
+from temper.verify.explicit import permuting
+from temper.verify.explicit.permuting import Renamer
+
+ONLY_SYMMETRY = Reductions(slicing=False, partial_order=False)
+
+
+def example(name: str) -> TransitionTable:
+    table = build(EXAMPLES / name).table
+    assert table is not None
+    return without_promises(table)
+
+
+WORKERS = """
+temper: 1
+blueprint: workers
+roles: [chief, clerk]
+properties:
+{properties}
+entities:
+  Worker:
+    data: {{friend: Worker | None, boss: principal | None}}
+    states: [idle, busy, gone]
+    waits: [idle, busy, gone]
+    actions:
+      hire: {{by: chief, from: new, to: idle}}
+      befriend: {{by: chief, params: {{friend: Worker}}, from: idle, set: {{friend: args.friend}}}}
+      serve: {{by: [chief, clerk], from: idle, set: {{boss: caller}}, to: busy}}
+      leave: {{by: clerk, from: busy, to: gone}}
+{more}
+scope: {{instances: {{Worker: 2}}, principals: {{ann: [chief], bob: [clerk], cid: [clerk]}}}}
+"""
+
+
+def workers(*properties: str, more: str = "") -> TransitionTable:
+    listed = "\n".join(f"  {line}" for line in properties) or "  nothing: {always: 1 < 2}"
+    return table_of(WORKERS.format(properties=listed, more=more))
+
+
+CALLING = workers(
+    more="""      call:
+        by: chief
+        from: idle
+        send: [{to: friend, action: wake, with: {}, refused: ignore}]
+      wake: {from: idle, to: busy}"""
+)
+MUTUAL = workers('mutual: {for: "a in Worker, b in Worker", always: a == b or a.friend != b or b.friend != a}')
+
+NURSERY = table_of("""
+temper: 1
+blueprint: nursery
+roles: [chief]
+properties:
+  chosen: {for: n in Nurse, possible: n.child != None and n.child == n.wanted}
+entities:
+  Nurse:
+    single: true
+    data: {child: Child | None, wanted: Child | None}
+    states: [waiting, done]
+    waits: [waiting, done]
+    actions:
+      want: {by: chief, params: {child: Child}, from: waiting, set: {wanted: args.child}}
+      bear:
+        by: chief
+        from: waiting
+        to: done
+        spawn: [{entity: Child, action: grow, with: {}, as: child, refused: ignore}]
+  Child:
+    states: [small]
+    waits: [small]
+    actions:
+      grow: {from: new, to: small}
+scope: {instances: {Child: 3}, principals: {ann: [chief]}}
+""")
+
+
+def _unchanged(_: Renamer, value: object) -> object:
+    return value
+
+
+def _only_the_id(renamer: Renamer, cell: object) -> object:
+    return cell._replace(id=renamer.address(cell.address).id)  # type: ignore[attr-defined]
+
+
+MUTANTS: dict[str, tuple[str, object, Callable[..., object], TransitionTable]] = {
+    "messages keep their names": ("letter", Renamer, _unchanged, CALLING),
+    "requests keep their names": ("request", Renamer, _unchanged, example("queue")),
+    "data keeps its names": ("_cell", Renamer, _only_the_id, MUTUAL),
+    "zones keep their names": ("_cell", Renamer, _only_the_id, example("failover")),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_renaming_that_forgets_something_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    attribute, owner, wrong, table = MUTANTS[name]
+    assert differences(table, ONLY_SYMMETRY, states_max=6_000) == ""
+    monkeypatch.setattr(owner, attribute, wrong)
+    assert _noticed(table)
+
+
+def _noticed(table: TransitionTable) -> bool:
+    try:
+        found = differences(table, ONLY_SYMMETRY, states_max=6_000)
+    except AssertionError:
+        return True
+    assert found != "too large"
+    return bool(found)
+
+
+def test_roles_tell_principals_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = workers("only_clerks: {for: w in Worker, possible: w.boss != None and w.state == gone}")
+    plain = symmetry._given
+
+    def everybody(table: TransitionTable, universe: object) -> object:
+        yield symmetry.PrincipalType(), ("ann", "bob", "cid")
+        yield from list(plain(table, universe))[2:]  # type: ignore[arg-type]
+
+    assert differences(table, ONLY_SYMMETRY, states_max=6_000) == ""
+    monkeypatch.setattr(symmetry, "_given", everybody)
+    assert _noticed(table)
+
+
+def test_a_spawned_id_is_told_from_others_by_who_refers_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert differences(NURSERY, ONLY_SYMMETRY) == ""
+    monkeypatch.setattr(symmetry, "_free", lambda table: {entity.name for entity in table.entities})
+    assert _noticed(NURSERY)
+
+
+BOOK = """
+temper: 1
+blueprint: book
+roles: [chief]
+types: {Page: "int[1, 3]"}
+properties:
+  told: {for: b in Book, always: b.word != secret or b.state == open}
+  second: {for: b in Book, possible: 2 in b.pages and b.state == shut}
+entities:
+  Book:
+    single: true
+    data: {word: str | None, pages: "set[Page]"}
+    states: [open, shut]
+    waits: [open, shut]
+    actions:
+      write: {by: chief, params: {word: str}, from: open, set: {word: args.word}, to: shut}
+      mark: {by: chief, params: {page: Page}, from: open, set: {pages: "pages | {args.page}"}}
+scope: {principals: {ann: [chief]}, values: {str: [b, c, d, secret]}}
+"""
+
+
+def test_what_is_named_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(BOOK.replace("secret", "'secret'", 1))
+    assert [str(each) for each in symmetry.alike(table, universe(table))] == ["b, c and d"]
+    assert differences(table, ONLY_SYMMETRY) == ""
+    monkeypatch.setattr(symmetry, "_written", lambda *_: ())
+    assert _noticed(table)
+
+
+def test_numbers_that_are_ordered_or_named_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(BOOK.replace("secret", "'secret'", 1))
+    monkeypatch.setattr(symmetry, "is_only_compared", lambda *_: True)
+    monkeypatch.setattr(symmetry, "_written", lambda *_: ())
+    assert _noticed(table)
+
+
+def test_only_as_many_renamings_as_are_worth_it() -> None:
+    classes = (
+        symmetry.Alike(symmetry.StrType(), tuple("abcdefgh")),
+        symmetry.Alike(symmetry.PrincipalType(), ("p", "q")),
+    )
+    kept = permuting.narrowed(classes, 120)
+    assert [len(each.values) for each in kept] == [2, 4]
+    assert len(list(permuting.renamings(kept))) == 48
