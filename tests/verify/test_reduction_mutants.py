@@ -39,7 +39,7 @@ entities:
     actions:
       hire: {{by: chief, from: new, to: idle}}
       befriend: {{by: chief, params: {{friend: Worker}}, from: idle, set: {{friend: args.friend}}}}
-      serve: {{by: [chief, clerk], from: idle, set: {{boss: caller}}, to: busy}}
+      serve: {{by: clerk, from: idle, set: {{boss: caller}}, to: busy}}
       leave: {{by: clerk, from: busy, to: gone}}
 {more}
 scope: {{instances: {{Worker: 2}}, principals: {{ann: [chief], bob: [clerk], cid: [clerk]}}}}
@@ -52,11 +52,15 @@ def workers(*properties: str, more: str = "") -> TransitionTable:
 
 
 CALLING = workers(
+    "woken_by_a_friend:",
+    "  for: w in Worker",
+    "  whenever: w.state == gone and w.boss == None",
+    "  always: any(v.friend == w for v in Worker)",
     more="""      call:
         by: chief
         from: idle
         send: [{to: friend, action: wake, with: {}, refused: ignore}]
-      wake: {from: idle, to: busy}"""
+      wake: {from: idle, to: gone}"""
 )
 MUTUAL = workers('mutual: {for: "a in Worker, b in Worker", always: a == b or a.friend != b or b.friend != a}')
 
