@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_verdicts_and_counts_are_as_pinned(name: str) -> None:
     verdicts = {each["name"]: each["verdict"] for each in report["properties"]}
     owed = [verdict for named, verdict in verdicts.items() if ":" in named]
     found = Expected(
-        report["search"]["states"],
+        states_meant(report),
         sum(verdict in HELD for verdict in owed),
         {named: verdict for named, verdict in verdicts.items() if ":" not in named},
     )
@@ -42,6 +43,12 @@ def test_verdicts_and_counts_are_as_pinned(name: str) -> None:
     assert report["certified"], f"{name} must be loadable as it stands"
     assert report["search"]["complete"], f"{name} must be searched to the end"
     assert seconds < SECONDS_MAX, f"{name} took {seconds:.1f} s of processor time to verify"
+
+
+def states_meant(report: dict[str, Any]) -> int:
+    """The states that verdicts speak of, whichever of them stand for others."""
+    search = report["search"]
+    return int(search["states"] if search["stand_for"] is None else search["stand_for"])
 
 
 @pytest.mark.parametrize("name", names())
@@ -55,4 +62,4 @@ def test_nothing_stays_unknown(name: str) -> None:
 @pytest.mark.parametrize(("nodes", "states"), [(3, 288), (5, 8_832), pytest.param(7, 296_448, marks=pytest.mark.slow)])
 def test_two_phase_commit_has_exactly_its_states(nodes: int, states: int) -> None:
     report, _ = verify("twophase", "--set", f"N={nodes}", "--budget", "10m")
-    assert report["search"] == {**report["search"], "states": states, "complete": True}
+    assert (states_meant(report), report["search"]["complete"]) == (states, True)

@@ -12,7 +12,7 @@ from support.examples import EXAMPLES
 from support.small import table_of
 from temper.machine import System, TransitionTable, Unknown, relation, universe
 from temper.pipeline import build
-from temper.verify import Budget, certify, exhaustive, search
+from temper.verify import NO_REDUCTIONS, Budget, certify, exhaustive, search
 from temper.verify.exhaustive import exhaust
 from temper.verify.native import NativeExploration, Unsupported, engine, judged, search_natively
 from temper.verify.native import exploration as exploring
@@ -136,10 +136,22 @@ def test_a_large_search_goes_native_and_a_small_one_does_not(monkeypatch: pytest
     small, large = twophase(3), twophase(4)
     assert exhaust(small, universe=universe(small)).search.states == 288
     assert asked == []
-    report = exhaust(large, universe=universe(large))
+    report = exhaust(large, universe=universe(large), reductions=NO_REDUCTIONS)
     assert asked == ["twophase"]
     assert report.notes[-1] == "searched in Python: native code does not take on anything"
     assert told(report) | {"notes": ()} == told(search(large, universe=universe(large))) | {"notes": ()}
+
+
+def test_symmetry_waits_until_a_search_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(*_: object, **__: object) -> None:
+        raise Unsupported("anything")
+
+    monkeypatch.setattr("temper.verify.native.search_natively", refusing)
+    small, large = twophase(3), twophase(4)
+    assert exhaust(small, universe=universe(small)).search.reduced == ()
+    summary = exhaust(large, universe=universe(large)).search
+    assert summary.reduced == (("symmetry", "int[1, 4] 1, 2, 3 and 4 are alike"),)
+    assert (summary.states, summary.stand_for, summary.complete) == (166, 1_568, True)
 
 
 def test_live_images_are_left_to_the_plain_search(monkeypatch: pytest.MonkeyPatch) -> None:

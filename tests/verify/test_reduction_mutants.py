@@ -60,7 +60,7 @@ CALLING = workers(
         by: chief
         from: idle
         send: [{to: friend, action: wake, with: {}, refused: ignore}]
-      wake: {from: idle, to: gone}"""
+      wake: {from: idle, to: gone}""",
 )
 MUTUAL = workers('mutual: {for: "a in Worker, b in Worker", always: a == b or a.friend != b or b.friend != a}')
 

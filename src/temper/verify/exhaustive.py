@@ -22,7 +22,7 @@ NATIVE_FROM = 500
 """How many states the plain search looks at before native code is asked."""
 
 WORTH_SAYING = 20_000
-"""How many states make a search so long that people should hear why native code did not help."""
+"""How many states make a search so long that people should hear why it was not made shorter."""
 
 
 def exhaust(
@@ -57,14 +57,16 @@ def exhaust(
         if isinstance(found, Report):
             return found
         refused, is_ours = found.because, isinstance(found, Disagreement)
-    reduced = PlainSearch(table, universe, reductions=reductions, live=bool(live))
-    if reduced.abstraction.size is not None:
-        plain, budget = reduced, replace(budget, seconds_max=seconds_left)
-    plain.abstraction = reduced.abstraction
+    with_symmetry = PlainSearch(table, universe, reductions=reductions, live=bool(live))
+    if with_symmetry.abstraction.size is not None:
+        plain, budget = with_symmetry, replace(budget, seconds_max=seconds_left)
+    plain.abstraction = with_symmetry.abstraction
     plain.go(budget, progress)
     report = plain.report(live, budget, progress)
-    if report.search.complete and report.search.states < WORTH_SAYING and not is_ours:
-        return report
+    if report.search.complete and report.search.states < WORTH_SAYING:
+        report = replace(report, search=replace(report.search, not_reduced=()))
+        if not is_ours:
+            return report
     return replace(report, notes=(*report.notes, f"searched in Python: native code does not take on {refused}"))
 
 

@@ -38,7 +38,7 @@ def abstraction(table: TransitionTable, universe: Universe, reductions: Reductio
         return Abstraction()
     why = ruled_out(table, live=live).get("symmetry")
     if why:
-        return Abstraction(unused=(("symmetry", f"{why}, and {said(classes)} are alike"),))
+        return Abstraction(unused=(("symmetry", f"{said(classes)} would be alike, but {why}"),))
     tried = narrowed(classes, RENAMINGS_MAX)
     permuting = Permuting(table, tried)
     return Abstraction(permuting.canonical, (("symmetry", f"{said(tried)} are alike"),), size=permuting.size)
