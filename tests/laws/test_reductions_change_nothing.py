@@ -16,6 +16,7 @@ from temper.machine import Relation, Step, System, TransitionTable, universe
 from temper.pipeline import build
 from temper.verify import Reductions
 from temper.verify.explicit.permuting import Renamer, renamings
+from temper.verify.native import search_natively
 from temper.verify.symmetry import alike
 
 ONLY_SYMMETRY = Reductions(slicing=False, partial_order=False)
@@ -40,6 +41,38 @@ def test_no_reduction_changes_what_is_said_of_random_tables() -> None:
 
     holds()
     assert seen["alike"] >= 0.3 * seen.total(), seen
+
+
+def test_native_symmetry_changes_nothing_that_is_said_of_random_tables() -> None:
+    seen: Counter[str] = Counter()
+
+    @law(90)
+    @given(alike_tables())
+    def holds(table: TransitionTable) -> None:
+        found = differences(table, ONLY_SYMMETRY, natively=True)
+        refused = found.startswith("refused: ")
+        seen["refused" if refused else found or ("alike" if alike(table, universe(table)) else "nothing alike")] += 1
+        assert refused or found in {"", "too large"}, found
+
+    holds()
+    assert seen["alike"] >= 0.25 * seen.total(), seen
+
+
+@pytest.mark.parametrize("example", sorted({*names()} - {"access"}))
+def test_native_symmetry_changes_nothing_that_is_said_of_an_example(example: str) -> None:
+    table = build(EXAMPLES / example).table
+    assert table is not None
+    assert differences(without_promises(table), ONLY_SYMMETRY, states_max=5_000, natively=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("nodes", "states", "meant"), [(5, 314, 8_832), (8, 1_461, 1_745_408), (10, 3_300, 61_515_776)]
+)
+def test_two_phase_commit_is_counted_up_to_renaming(nodes: int, states: int, meant: int) -> None:
+    table = build(EXAMPLES / "twophase", {"N": str(nodes)}).table
+    assert table is not None
+    summary = search_natively(table, universe=universe(table), levels=(0,), reductions=ONLY_SYMMETRY).search
+    assert (summary.states, summary.stand_for, summary.complete) == (states, meant, True)
 
 
 @pytest.mark.parametrize("example", names())

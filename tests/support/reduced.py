@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temper.machine import Finding, Proved, Refuted, TransitionTable, Universe, Unknown, universe, word
 from temper.verify import NO_REDUCTIONS, Budget, Reductions, Replayed, Report, replay, search
+from temper.verify.native import Unsupported, search_natively
 
 EVERY_WAY = tuple(
     Reductions(slicing=slicing, symmetry=symmetry, partial_order=partial_order)
@@ -14,13 +15,26 @@ EVERY_WAY = tuple(
 )
 
 
-def differences(table: TransitionTable, reductions: Reductions, *, states_max: int = 400) -> str:
-    """What a search with reductions says otherwise than one without; "too large" if that was not done."""
+def differences(
+    table: TransitionTable, reductions: Reductions, *, states_max: int = 400, natively: bool = False
+) -> str:
+    """What a search with reductions says otherwise than one without.
+
+    "too large" if that was not done, "refused: …" if native code does not take it on.
+    """
     within = universe(table)
     whole = search(table, universe=within, budget=Budget(states_max, 600), reductions=NO_REDUCTIONS)
     if whole.findings and whole.search.states > states_max:
         return "too large"
-    part = search(table, universe=within, budget=Budget(10 * states_max, 600), reductions=reductions)
+    budget = Budget(10 * states_max, 600)
+    try:
+        part = (
+            search_natively(table, universe=within, budget=budget, levels=(0,), reductions=reductions)
+            if natively
+            else search(table, universe=within, budget=budget, reductions=reductions)
+        )
+    except Unsupported as unsupported:
+        return f"refused: {unsupported.because}"
     return "; ".join((*_verdicts(whole, part), *_counts(whole, part, reductions), *_replays(table, within, part)))
 
 

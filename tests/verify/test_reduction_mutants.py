@@ -15,6 +15,9 @@ from temper.pipeline import build
 from temper.verify import Reductions, symmetry
 from temper.verify.explicit import permuting
 from temper.verify.explicit.permuting import Renamer
+from temper.verify.native import least
+from temper.verify.native.least import Least, network
+from temper.verify.native.renaming import _Arranger
 
 ONLY_SYMMETRY = Reductions(slicing=False, partial_order=False)
 
@@ -116,9 +119,9 @@ def test_a_renaming_that_forgets_something_is_noticed(name: str, monkeypatch: py
     assert _noticed(table)
 
 
-def _noticed(table: TransitionTable) -> bool:
+def _noticed(table: TransitionTable, *, natively: bool = False) -> bool:
     try:
-        found = differences(table, ONLY_SYMMETRY, states_max=6_000)
+        found = differences(table, ONLY_SYMMETRY, states_max=6_000, natively=natively)
     except AssertionError:
         return True
     assert found != "too large"
@@ -188,3 +191,31 @@ def test_only_as_many_renamings_as_are_worth_it() -> None:
     kept = permuting.narrowed(classes, 120)
     assert [len(each.values) for each in kept] == [2, 4]
     assert len(list(permuting.renamings(kept))) == 48
+
+
+def _keep_the_slot(_least: Least, _writer: object, slot: object, _choice: object) -> object:
+    return slot
+
+
+def _keep_the_number(_least: Least, _writer: object, number: object, _table: object, _width: int) -> object:
+    return number
+
+
+def _without_the_last(size: int) -> list[tuple[int, int]]:
+    return network(size)[:-1]
+
+
+NATIVE_MUTANTS: dict[str, tuple[object, str, object, TransitionTable]] = {
+    "what is pending keeps its names": (Least, "_chosen", _keep_the_slot, example("queue")),
+    "numbers keep their names": (Least, "_looked_up", _keep_the_number, MUTUAL),
+    "columns are not quite in order": (least, "network", _without_the_last, example("twophase")),
+    "an empty slot is renamed": (_Arranger, "_slots", lambda *_: False, example("queue")),
+}
+
+
+@pytest.mark.parametrize("name", NATIVE_MUTANTS)
+def test_native_code_that_renames_wrongly_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, attribute, wrong, table = NATIVE_MUTANTS[name]
+    assert differences(table, ONLY_SYMMETRY, states_max=6_000, natively=True) == ""
+    monkeypatch.setattr(owner, attribute, wrong)
+    assert _noticed(table, natively=True)

@@ -53,7 +53,7 @@ def exhaust(
         return plain.report(live, budget, progress)
     refused, is_ours = "runs that begin with live instances", False
     if not live:
-        found = _natively(table, universe, replace(budget, seconds_max=seconds_left), progress)
+        found = _natively(table, universe, replace(budget, seconds_max=seconds_left), progress, reductions)
         if isinstance(found, Report):
             return found
         refused, is_ours = found.because, isinstance(found, Disagreement)
@@ -71,12 +71,12 @@ def exhaust(
 
 
 def _natively(
-    table: TransitionTable, universe: Universe, budget: Budget, progress: Progress | None
+    table: TransitionTable, universe: Universe, budget: Budget, progress: Progress | None, reductions: Reductions
 ) -> Report | Unsupported:
     """The report of the native search, or why there is none."""
     from temper.verify.native import search_natively
 
     try:
-        return search_natively(table, universe=universe, budget=budget, progress=progress)
+        return search_natively(table, universe=universe, budget=budget, progress=progress, reductions=reductions)
     except Unsupported as unsupported:
         return unsupported

@@ -77,6 +77,11 @@ def alike(table: TransitionTable, universe: Universe) -> tuple[Alike, ...]:
     return tuple(each for each in kept if len(each.values) > 1)
 
 
+def said(classes: Iterable[Alike]) -> str:
+    """The classes in words: `j1 and j2; bob, cid and dan`."""
+    return "; ".join(map(str, classes))
+
+
 def inside(type_: Type, value: Value) -> Iterator[tuple[Type, Value]]:
     """The plain values of which the value is made, with their types."""
     if value is None:

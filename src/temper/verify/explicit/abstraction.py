@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from temper.machine import System, TransitionTable, Universe
 from temper.verify.explicit.permuting import RENAMINGS_MAX, Permuting, narrowed
 from temper.verify.reductions import Reduced, Reductions, ruled_out
-from temper.verify.symmetry import Alike, alike
+from temper.verify.symmetry import alike, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,3 @@ def abstraction(table: TransitionTable, universe: Universe, reductions: Reductio
     tried = narrowed(classes, RENAMINGS_MAX)
     permuting = Permuting(table, tried)
     return Abstraction(permuting.canonical, (("symmetry", f"{said(tried)} are alike"),), size=permuting.size)
-
-
-def said(classes: Iterable[Alike]) -> str:
-    """The classes in words: `j1 and j2; bob, cid and dan`."""
-    return "; ".join(map(str, classes))

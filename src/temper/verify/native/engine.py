@@ -167,6 +167,17 @@ class Memory:
         found = {tuple(flat[at : at + self.words]) for at in range(0, count * self.words, self.words)}
         return self.transitions - before, found
 
+    def least(self, words: tuple[int, ...]) -> tuple[int, ...]:
+        """The state that stands for this one, where the module has such."""
+        state = (ctypes.c_uint64 * self.words)(*words)
+        self._function("lowest", None)(ctypes.addressof(state))
+        return tuple(state)
+
+    def meant(self) -> int:
+        """How many states those that were found stand for, where the module has such."""
+        found: int = self._function("meant", ctypes.c_int64)(self.shared)
+        return found
+
     def close(self) -> tuple[list[list[int]], list[int]]:
         """What each monitor has met and how often each cut; afterwards, expanding leaves no trace."""
         stride = HITS_MAX + 1

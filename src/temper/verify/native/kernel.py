@@ -13,6 +13,7 @@ from string import Template
 
 from temper.verify.native.loop import BEGIN, FILL, FIND, FOLLOW, SEARCH
 from temper.verify.native.monitors import HITS_MAX
+from temper.verify.native.reduced import LOWEST, MEANT, REDUCED
 
 BLOCK = 256
 """How many successors are gathered before they are looked up."""
@@ -36,8 +37,10 @@ FIELDS = (
 """The numbers that the loop and its caller share, in order."""
 
 
-def module(words: int, monitors: int, cuts: int, sites: int, expand: list[str], look: list[str]) -> str:
-    """The whole module: the model's two functions and the loop."""
+def module(
+    words: int, monitors: int, cuts: int, sites: int, expand: list[str], look: list[str], least: list[str] | None = None
+) -> str:
+    """The whole module: the model's two functions and the loop; where states stand for others, the least of each."""
     return "\n".join(
         [
             "declare i64 @llvm.ctpop.i64(i64)",
@@ -48,7 +51,8 @@ def module(words: int, monitors: int, cuts: int, sites: int, expand: list[str], 
             "@gave_up = global i64 0",
             f"@cuts = global [{max(1, cuts)} x i64] zeroinitializer",
             HIT.format(stride=HITS_MAX + 1, most=HITS_MAX),
-            _model("expand", words, expand, "i64 %number, ptr %out", "ptr"),
+            _model("steps" if least else "expand", words, expand, "i64 %number, ptr %out", "ptr"),
+            *([*least, *_reduced(words)] if least else []),
             _model("look", words, look, "i64 %number", "void"),
             _hash(words),
             _probe(words),
@@ -105,6 +109,13 @@ done:
 }}
 """
 """Remembers a state for a monitor, once, and closes the monitor when it has enough."""
+
+
+def _reduced(words: int) -> list[str]:
+    """Expanding to the states that stand for those that follow, and what else is asked about them."""
+    numbers = {"size": 8 * words}
+    loads = {f"load_{name}": _load(name) for name in FIELDS}
+    return [Template(text).substitute(numbers, **loads) for text in (REDUCED, LOWEST, MEANT)]
 
 
 def _hash(words: int) -> str:

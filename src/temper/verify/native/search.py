@@ -14,6 +14,7 @@ from temper.verify.explicit.verdicts import Ending
 from temper.verify.native.exploration import LEVELS, NativeExploration
 from temper.verify.native.monitors import HITS_MAX, Monitor
 from temper.verify.native.unsupported import Disagreement
+from temper.verify.reductions import NO_REDUCTIONS, Reductions
 
 SAMPLES = 16
 """How many states, spread over the whole, are compared with the relation besides those that are told."""
@@ -27,12 +28,13 @@ def search_natively(
     budget: Budget | None = None,
     progress: Progress | None = None,
     levels: tuple[int, ...] = LEVELS,
+    reductions: Reductions = NO_REDUCTIONS,
 ) -> Report:
     """Search the table's whole relation within the universe in native code, and report as `explicit.search` does.
 
     Raises `Unsupported` for a table that native code does not take on. `levels` are how hard the code is optimised.
     """
-    exploration = NativeExploration(table, universe, levels=levels)
+    exploration = NativeExploration(table, universe, levels=levels, reductions=reductions)
     exploration.search(budget or Budget(), progress)
     return judged(exploration)
 
@@ -43,7 +45,8 @@ def judged(exploration: NativeExploration) -> Report:
     docket = Docket(table, exploration, world=universe.world)
     check(exploration)
     tell(docket, exploration)
-    report = reported(Ending(table, universe, exploration, docket), universe, exploration, 0)
+    ending = Ending(table, universe, exploration, docket, exploration.reduced())
+    report = reported(ending, universe, exploration, 0)
     return replace(report, guests=("llvmlite",))
 
 
