@@ -11,7 +11,7 @@ import pytest
 from support.small import findings_of, table_of
 from temper.machine import Step, universe, word
 from temper.verify import search
-from temper.verify.explicit import fairness, graph, liveness
+from temper.verify.explicit import fairness, graph, terrain
 from temper.verify.explicit.fairness import CallDebt, Fairness, Insistence, LaneDebt, MailDebt, TimerDebt
 
 HERE = Path(__file__).parent
@@ -90,7 +90,7 @@ def cuts_are_nothing(patch: pytest.MonkeyPatch) -> None:
 
 
 def goals_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(liveness, "MET", 0)
+    patch.setattr(terrain, "MET", 0)
 
 
 RULES = [

@@ -75,6 +75,32 @@ class Explored(Protocol):
         ...
 
 
+class Numbered(Protocol):
+    """Gives each state that was seen its number."""
+
+    def __getitem__(self, state: System, /) -> int: ...
+
+
+class Followed(Explored, Protocol):
+    """An exploration of a table's relation on which infinite runs are looked for: its states, and what follows."""
+
+    @property
+    def expanded(self) -> int:
+        """How many states were expanded, from number 0 on."""
+        ...
+
+    @property
+    def numbers(self) -> Numbered: ...
+
+    def depth(self, number: int) -> int:
+        """How many steps a shortest run to state `number` has."""
+        ...
+
+    def successors(self, state: System, /) -> Iterable[Transition[System] | Cut]:
+        """Every step out of the state, in the same order at every call."""
+        ...
+
+
 @dataclass(slots=True)
 class Exploration(Generic[State]):
     """The search as it stands: `states[i]` was first reached from `states[parents[i]]`, -1 where runs start."""
@@ -103,6 +129,10 @@ class Exploration(Generic[State]):
 
     def successors(self, state: State) -> Iterable[Transition[State] | Cut]:
         """Every step out of the state, whatever is left out of the search."""
+        return self.model.successors(state)
+
+    def successors(self, state: State, /) -> Iterable[Transition[State] | Cut]:
+        """Every step out of the state, as the model has them."""
         return self.model.successors(state)
 
     def path(self, number: int) -> tuple[State, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from temper.machine import Cut, Property, Step, System
-from temper.verify.explicit.exploration import Exploration
+from temper.verify.explicit.exploration import Followed
 from temper.verify.explicit.fairness import CallDebt, Fairness, Insistence
 
 
@@ -46,7 +46,7 @@ class Bits:
 class Graph:
     """The explored graph, expanded where it is asked for, under everything that any property assumes."""
 
-    def __init__(self, exploration: Exploration[System], fairness: Fairness) -> None:
+    def __init__(self, exploration: Followed, fairness: Fairness) -> None:
         self.exploration, self.fairness = exploration, fairness
         self.debts, self.insistences = Bits(), Bits()
         self._nodes: dict[int, Node] = {}
@@ -71,7 +71,7 @@ class Graph:
         raise AssertionError("a model must give the same successors at every call")
 
     def steps(self, system: System) -> Sequence[Step | Cut]:
-        found = tuple(self.exploration.model.successors(system))
+        found = tuple(self.exploration.successors(system))
         assert all(isinstance(step, Step | Cut) for step in found), "a table's relation takes the machine's own steps"
         return found  # type: ignore[return-value]
 

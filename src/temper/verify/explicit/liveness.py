@@ -8,14 +8,12 @@ are any the promise is not known to be kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
-from time import monotonic
 
 from temper.machine import (
-    Binding,
     Property,
     PropertyKind,
     Refuted,
@@ -25,23 +23,24 @@ from temper.machine import (
     TransitionTable,
     Unknown,
     concrete,
-    promises,
     rhythm,
     text,
 )
-from temper.verify.explicit.components import Component, fair_components
-from temper.verify.explicit.exploration import Exploration
+from temper.verify.explicit.deadline import Deadline, OutOfTime
+from temper.verify.explicit.exploration import Followed
 from temper.verify.explicit.fairness import Fairness, assumed_by
-from temper.verify.explicit.graph import Graph, Node
+from temper.verify.explicit.graph import Graph
 from temper.verify.explicit.lasso import Walk, WayIn, fair_loop, ways_in
+from temper.verify.explicit.terrain import ASKED, MET, Fair, Open, PlainTerrain, Terrain
 from temper.verify.explicit.tracing import trace_of
 from temper.verify.model import Transition
 from temper.verify.substitution import as_written
 
-ASKED, MET = 1, 2
-"""Of a state and a binding: `whenever` holds there, the goal holds there."""
 WAYS_MAX = 16
 """How many ways into a fair component are compared, the shortest first, each with its loop."""
+
+Grounds = Callable[[Graph, Deadline], Terrain]
+"""Gives the terrain on which promises are decided."""
 
 
 @dataclass(slots=True)
@@ -55,19 +54,21 @@ class Kept:
     """The premise, if it never comes."""
 
 
-class _OutOfTime(Exception):  # noqa: N818 - it ends a search, and nothing is wrong
-    """The seconds of the budget are over."""
-
-
 class Liveness:
     """Decides the promises of one table on an exploration from the usual start."""
 
-    def __init__(self, table: TransitionTable, exploration: Exploration[System], seconds_max: float) -> None:
+    def __init__(
+        self, table: TransitionTable, exploration: Followed, seconds_max: float, grounds: Grounds | None = None
+    ) -> None:
         self.table, self.exploration = table, exploration
         self.properties = [p for p in table.properties if p.kind is PropertyKind.EVENTUALLY]
         self.graph = Graph(exploration, Fairness(table, assumed_by(self.properties)))
-        self.deadline = monotonic() + seconds_max
-        self.seconds_max = seconds_max
+        self.deadline = Deadline(seconds_max)
+        self.terrain: Terrain = (
+            PlainTerrain(table, exploration, self.graph, self.deadline)
+            if grounds is None
+            else grounds(self.graph, self.deadline)
+        )
 
     def decide(self) -> Iterator[tuple[Property, Kept]]:
         """Each promise with what is known of it."""
@@ -75,10 +76,12 @@ class Liveness:
             kept = Kept()
             try:
                 self._decide(property_, kept)
-            except _OutOfTime:
-                self._stop(kept, f"{self.seconds_max:g} s are over")
+            except OutOfTime:
+                self._stop(kept, f"{self.deadline.seconds_max:g} s are over")
+            except MemoryError:
+                self._stop(kept, "there is no more memory")
             except KeyboardInterrupt:
-                self.deadline = 0
+                self.deadline.end()
                 self._stop(kept, "interrupted")
             yield property_, kept
 
@@ -89,76 +92,34 @@ class Liveness:
 
     def _decide(self, property_: Property, kept: Kept) -> None:
         premise = False
-        for binding, flags in self._marked(property_).items():
-            begins = [number for number, flag in enumerate(flags) if flag == ASKED]
+        for binding, flags in sorted(self.terrain.marked(property_).items()):  # whatever the order of states
             premise = premise or any(flag & ASKED for flag in flags)
-            if begins and not isinstance(kept.verdict, Refuted):
-                self._look(_Open(property_, binding, flags, begins), kept)
+            if ASKED in flags and not isinstance(kept.verdict, Refuted):
+                self._look(Open(property_, binding, flags), kept)
         if not premise:
             kept.vacuous = text(as_written(property_.body if property_.whenever is None else property_.whenever))
 
-    def _marked(self, property_: Property) -> Mapping[Binding, bytearray]:
-        """For each binding, what holds in each state."""
-        marks: dict[Binding, bytearray] = {}
-        look, count = promises(self.table, property_), len(self.exploration.states)
-        for number, system in enumerate(self.exploration.states):
-            asked, met = look(system.view)
-            for binding in asked:
-                marks.setdefault(binding, bytearray(count))[number] |= ASKED
-            for binding in met:
-                marks.setdefault(binding, bytearray(count))[number] |= MET
-            self._check_time(number)
-        return marks
-
-    def _check_time(self, number: int) -> None:
-        if number % 256 == 0 and monotonic() > self.deadline:
-            raise _OutOfTime
-
-    def _look(self, open_: _Open, kept: Kept) -> None:
+    def _look(self, open_: Open, kept: Kept) -> None:
         """Look for a lasso that leaves the promise open for this binding."""
-        nodes, beyond = self._region(open_)
-        kept.cuts = tuple(dict.fromkeys((*kept.cuts, *beyond)))
-        weak, strong = self.graph.weak(open_.property), self.graph.strong(open_.property)
-        clean = {number: node for number, node in nodes.items() if not node.cuts}
-        where: dict[int, Component] = {}
-        for component in fair_components(clean, weak=weak, strong=strong):
-            where |= dict.fromkeys(component.states, component)
-            self._check_time(0)
-        if where:
-            kept.verdict = self._lasso(open_, nodes, where, weak, strong) or kept.verdict or SPURIOUS
-
-    def _region(self, open_: _Open) -> tuple[dict[int, Node], list[tuple[str, str]]]:
-        """Every state in which the promise is open, and what was cut there."""
-        nodes: dict[int, Node] = {}
-        cuts: list[tuple[str, str]] = []
-        waiting = list(open_.begins)
-        seen = set(waiting)
-        while waiting:
-            number = waiting.pop()
-            self._check_time(len(nodes))
-            if not self.graph.is_expanded(number):
-                continue
-            node = nodes[number] = self.graph.node(number)
-            cuts += node.cuts
-            for edge in node.edges:
-                if edge.target not in seen and not open_.flags[edge.target] & MET:
-                    seen.add(edge.target)
-                    waiting.append(edge.target)
-        return nodes, cuts
+        fair = self.terrain.fair(open_)
+        kept.cuts = tuple(dict.fromkeys((*kept.cuts, *fair.cuts)))
+        if fair.where:
+            kept.verdict = self._lasso(open_, fair) or kept.verdict or SPURIOUS
 
     # From a fair component to a run.
 
-    def _lasso(
-        self, open_: _Open, nodes: Mapping[int, Node], where: Mapping[int, Component], weak: int, strong: int
-    ) -> Refuted | None:
+    def _lasso(self, open_: Open, fair: Fair) -> Refuted | None:
         """The refutation by the first lasso for which there are times."""
-        begins = {number: self.exploration.depth(number) for number in open_.begins if number in nodes}
+        nodes, strong = fair.nodes, self.graph.strong(open_.property)
+        asked = (number for number, flag in enumerate(open_.flags) if flag == ASKED)
+        begins = {number: self.exploration.depth(number) for number in asked if number in nodes}
         found: list[tuple[WayIn, Walk]] = []
         longest = inf
-        for way in islice(ways_in(nodes, begins, where), WAYS_MAX):
+        for way in islice(ways_in(nodes, begins, fair.where), WAYS_MAX):
             if way.length > longest:
                 break
-            loop = fair_loop(nodes, where[way.state], way.state, weak=weak, strong=strong)
+            owed = nodes[way.state].owed & self.graph.weak(open_.property)
+            loop = fair_loop(nodes, fair.where[way.state], way.state, weak=owed, strong=strong)
             found.append((way, loop))
             longest = min(longest, way.length + len(loop))
         for way, loop in sorted(found, key=lambda lasso: (lasso[0].length + len(lasso[1]), lasso[0].length)):
@@ -167,7 +128,7 @@ class Liveness:
                 return refuted
         return None
 
-    def _refuted(self, open_: _Open, way: WayIn, loop: Walk) -> Refuted | None:
+    def _refuted(self, open_: Open, way: WayIn, loop: Walk) -> Refuted | None:
         """The refutation by this lasso; None if no times fit it."""
         reached = self.exploration.run(way.begin)
         stem = [*map(_machine_step, reached), *(self.graph.step(*edge) for edge in way.walk)]
@@ -179,21 +140,11 @@ class Liveness:
         trace = trace_of(self.table, begin, (*stem, *rounds), len(stem))
         return Refuted(_because(open_, self._asked(open_, begin, stem), trace), trace)
 
-    def _asked(self, open_: _Open, begin: System, stem: list[Step]) -> int:
+    def _asked(self, open_: Open, begin: System, stem: list[Step]) -> int:
         """How many steps it takes until the premise holds and the goal never does again."""
         flags = [open_.flags[self.exploration.number(system)] for system in (begin, *(step.system for step in stem))]
         last_met = max((place for place, flag in enumerate(flags) if flag & MET), default=-1)
         return next(place for place, flag in enumerate(flags) if place > last_met and flag & ASKED)
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A promise to one binding: what holds in each state, and the states in which it is asked for and not met."""
-
-    property: Property
-    binding: Binding
-    flags: bytearray
-    begins: list[int]
 
 
 SPURIOUS = Unknown(
@@ -206,7 +157,7 @@ def _machine_step(step: Transition[System]) -> Step:
     return step
 
 
-def _because(open_: _Open, asked: int, trace: Trace) -> str:
+def _because(open_: Open, asked: int, trace: Trace) -> str:
     """What was promised and when, and how it fails to come."""
     property_ = open_.property
     goal = text(as_written(property_.body))
@@ -232,7 +183,7 @@ def _steps(number: int) -> str:
     return "1 step" if number == 1 else f"{number} steps"
 
 
-def _whose(open_: _Open) -> str:
+def _whose(open_: Open) -> str:
     entities = dict(open_.property.variables)
     said = [f"{name} is {entities[name]} {ident}" for name, ident in open_.binding if entities[name] != ident]
     return f", where {', '.join(said)}" if said else ""

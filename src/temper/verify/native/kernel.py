@@ -44,6 +44,7 @@ def module(
     return "\n".join(
         [
             "declare i64 @llvm.ctpop.i64(i64)",
+            "declare i64 @llvm.umin.i64(i64, i64)",
             "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
             f"@open = global [{max(1, monitors)} x i8] zeroinitializer",
             f"@hits = global [{max(1, monitors) * (HITS_MAX + 1)} x i64] zeroinitializer",

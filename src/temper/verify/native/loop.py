@@ -44,7 +44,8 @@ expand:
   %end = ptrtoint ptr %out.n to i64
   %bytes = sub i64 %end, %begin
   %enough = icmp uge i64 %bytes, $enough
-  %last = icmp uge i64 %head.n, %tail.b
+  %far = call i64 @llvm.umin.i64(i64 %tail.b, i64 %head_max)
+  %last = icmp uge i64 %head.n, %far
   %stop = or i1 %enough, %last
   br i1 %stop, label %gathered, label %next
 next:
