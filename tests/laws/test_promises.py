@@ -9,27 +9,18 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hypothesis import HealthCheck, assume, event, given, settings
-from hypothesis import strategies as st
 
-from support.random_tables import lit, random_tables
+from support.random_promises import promising
 from temper.machine import (
     AGAIN,
-    BOOL,
-    NEW,
     Address,
     Cut,
     Effecting,
-    EnumType,
     Exhausted,
-    Expression,
-    Gate,
     Op,
     Property,
-    PropertyKind,
-    RefType,
     Refuted,
     Relation,
     Step,
@@ -42,7 +33,6 @@ from temper.machine import (
     universe,
 )
 from temper.verify import Budget, Replayed, replay, search
-from temper.verify.obligations import owed
 
 LAW = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 STATES_MAX = 250
@@ -50,38 +40,6 @@ LOOP_MAX = 4
 PATHS_MAX = 1_000
 LOOPS_MAX = 4_000
 Loop = tuple[System, tuple[Step, ...]]
-
-
-@st.composite
-def promising(draw) -> TransitionTable:
-    """A random table with one promise: who stands in one state leaves it at last, or comes to another."""
-    table = draw(random_tables())
-    entity = draw(st.sampled_from([entity for entity in table.entities if not entity.world and len(entity.states) > 1]))
-    usual = [
-        state for action in entity.actions if NEW in action.sources for case in action.cases if (state := case.target)
-    ]
-    premise = draw(st.sampled_from([*usual, *entity.states]))
-    goal = draw(st.sampled_from([None, None, *(state for state in entity.states if state != premise)]))
-    type_ = EnumType(f"{entity.name}State", entity.states)
-
-    def stands_in(state: str) -> Expression:
-        whose = Expression(Op.VARIABLE, RefType(entity.name), name="x")
-        return Expression(Op.EQ, BOOL, (Expression(Op.READ, type_, (whose,), name="state"), lit(type_, state)))
-
-    calls = [(e.name, a.name) for e in table.entities for a in e.actions if a.gate is Gate.ROLES]
-    outcomes = [(effect.name, outcome.name) for effect in table.effects for outcome in effect.outcomes]
-    assuming = draw(st.lists(st.sampled_from([*calls, *outcomes]), max_size=3, unique=True))
-    left = Expression(Op.NOT, BOOL, (stands_in(premise),))
-    promise = Property(
-        name="promise",
-        kind=PropertyKind.EVENTUALLY,
-        variables=(("x", entity.name),),
-        whenever=stands_in(premise),
-        body=left if goal is None else stands_in(goal),
-        assuming=tuple(assuming),
-    )
-    excused = tuple((name, "rows may be idle here") for name in owed(table))
-    return replace(table, properties=(*table.properties, promise), accept=excused)
 
 
 class Explored:

@@ -10,11 +10,12 @@ import pytest
 from support.engines import told
 from support.examples import EXAMPLES
 from support.small import table_of
-from temper.machine import System, TransitionTable, Unknown, relation, universe
+from temper.machine import Address, Exhausted, System, TransitionTable, Unknown, absent, relation, universe
 from temper.pipeline import build
 from temper.verify import NO_REDUCTIONS, Budget, certify, exhaustive, search
 from temper.verify.exhaustive import exhaust
-from temper.verify.native import NativeExploration, Unsupported, engine, judged, search_natively
+from temper.verify.explicit import PlainSearch
+from temper.verify.native import NativeExploration, Unsupported, engine, ground, judged, search_natively
 from temper.verify.native import exploration as exploring
 
 
@@ -154,14 +155,79 @@ def test_symmetry_waits_until_a_search_is_large(monkeypatch: pytest.MonkeyPatch)
     assert (summary.states, summary.stand_for, summary.complete) == (166, 1_568, True)
 
 
-def test_live_images_are_left_to_the_plain_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exhaustive, "NATIVE_FROM", 10)
-    monkeypatch.setattr(exhaustive, "WORTH_SAYING", 10)
-    table = twophase(3)
-    begin: System = relation(table, universe(table)).start()
-    report = exhaust(table, universe=universe(table), starts=(begin,))
-    assert "searched in Python: native code does not take on runs that begin with live instances" in report.notes
-    assert report.search.states == 288
+def test_runs_go_on_from_live_images_natively(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A live image far from where it all begins: from there the search sees more, and shows nothing possible."""
+    table = table_of(COUNTING)
+    within = universe(table)
+    live = tuple(counting(table, number) for number in (7, 5, 9))
+    expected = search(table, universe=within, starts=live)
+    assert told(search_natively(table, universe=within, starts=live, levels=(0,))) == told(expected)
+    assert expected.search.states > search(table, universe=within).search.states
+    assert any("from 3 more beginnings" in note for note in expected.notes)
+    monkeypatch.setattr(exhaustive, "NATIVE_FROM", 5)
+    report = exhaust(table, universe=within, starts=live)
+    assert report.guests == ("llvmlite",)
+    assert told(report) == told(expected)
+
+
+def test_what_lives_beyond_the_words_is_searched_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(COUNTING)
+    within = universe(table)
+    elsewhere = counting(table, 7)
+    stranger = elsewhere.cells[0]._replace(id="c9")
+    live = (elsewhere._replace(cells=(*elsewhere.cells, stranger)),)
+    with pytest.raises(Unsupported, match="what lives beyond its words"):
+        NativeExploration(table, within, starts=live)
+    monkeypatch.setattr(exhaustive, "NATIVE_FROM", 5)
+    monkeypatch.setattr(exhaustive, "WORTH_SAYING", 5)
+    report = exhaust(table, universe=within, starts=live)
+    assert report.notes[-1].endswith("does not take on what lives beyond its words")
+    assert told(report) | {"notes": ()} == told(search(table, universe=within, starts=live)) | {"notes": ()}
+
+
+def test_layers_are_told_as_the_plain_search_tells_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exploring, "PAUSE_STATES", 100)
+    monkeypatch.setattr(exploring, "TELL_EVERY_SECONDS", 0)
+    table = twophase(4)
+    told_layers: list[tuple[int, ...]] = []
+    native = NativeExploration(table, universe(table), levels=(0,))
+    native.search(Budget(), lambda *_, layers=(), **__: told_layers.append(tuple(layers)))
+    plain = PlainSearch(table, universe(table))
+    plain.go(Budget())
+    assert native.layers == plain.exploration.layers
+    assert all(layers == tuple(native.layers)[: len(layers)] for layers in told_layers)
+    assert len(set(told_layers)) > 3
+    assert [native.depth(at) for at in range(1_000)] == [len(native.run(at)) for at in range(1_000)]
+
+
+COUNTING = """
+temper: 1
+blueprint: counting
+types: {Number: "int[0, 9]"}
+properties:
+  small: {for: c in Counter, always: c.number <= 8}
+  at_nine: {for: c in Counter, possible: c.number == 9}
+  by_one: {for: c in Counter, on: Counter.add, step: after.number == before.number + 1}
+  is_shut: {for: c in Counter, whenever: c.state == open, eventually: c.state == shut}
+roles: [chief]
+entities:
+  Counter:
+    data: {number: Number}
+    states: [open, shut]
+    waits: [open, shut]
+    actions:
+      make: {by: chief, from: new, to: open}
+      add: {by: chief, from: open, when: number != 4, set: {number: number + 1}}
+      shut: {by: chief, from: open, to: shut}
+      open: {by: chief, from: shut, to: open}
+scope: {instances: {Counter: 2}, principals: {ann: [chief]}}
+"""
+
+
+def counting(table: TransitionTable, number: int) -> System:
+    """A system with one counter that stands at that number."""
+    cell = absent(table, Address("Counter", "c1"))._replace(control="open", data=(number,))
+    return System((cell,))
 
 
 POLICED = """
@@ -187,11 +253,25 @@ def test_policies_are_refused_aloud() -> None:
         NativeExploration(table, universe(table))
 
 
-def test_promises_are_left_to_the_plain_search() -> None:
+def test_promises_are_decided_natively_within_their_time() -> None:
+    """Where there is no time left for them, they alone are unknown."""
     built = build(EXAMPLES / "orders")
     assert built.table is not None
-    with pytest.raises(Unsupported, match="eventually"):
-        NativeExploration(built.table, universe(built.table))
+    exploration = explored(built.table)
+    assert told(judged(exploration)) == told(search(built.table, universe=universe(built.table)))
+    late = {finding.name: finding.verdict for finding in judged(exploration, Budget(seconds_max=0)).findings}
+    promise, invariant = late["paid_in_vain_goes_back"], late["nothing_ships_unpaid"]
+    assert promise == Unknown("budget: 0 s are over, while looking for a run that never gets there")
+    assert isinstance(invariant, Exhausted)
+
+
+def test_promises_may_need_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "BYTES_MAX", 1_000)
+    built = build(EXAMPLES / "orders")
+    assert built.table is not None
+    report = search_natively(built.table, universe=universe(built.table), levels=(0,))
+    promise = next(f.verdict for f in report.findings if f.name == "paid_in_vain_goes_back")
+    assert promise == Unknown("budget: there is no more memory, while looking for a run that never gets there")
 
 
 def test_a_check_does_not_import_the_compiler() -> None:

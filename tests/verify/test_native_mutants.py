@@ -45,7 +45,7 @@ BROKEN: dict[str, Breaking] = {
         monitors.Monitors, "watch", lambda self, _, monitor, __: self.numbers.setdefault(monitor, 0)
     ),
     "the docket is told nothing": lambda patch: patch.setattr(search, "tell", lambda *_: None),
-    "timers stay as they are": lambda patch: patch.setattr(row, "_fate", lambda *_: None),
+    "timers stay as they are": lambda patch: patch.setattr(row, "fate", lambda *_: None),
     "guards are not read": without(row.Rows, "_unless"),
     "a settled request stays": lambda patch: patch.setattr(
         pending.Pending, "without_first", lambda _, words, __: words

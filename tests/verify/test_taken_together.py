@@ -54,11 +54,11 @@ def test_what_is_told_is_told_of_real_runs() -> None:
     within = universe(table)
     plain = PlainSearch(table, within)
     plain.go(Budget())
-    expected = {finding.name: finding.verdict for finding in plain.report((), Budget()).findings}
+    expected = {finding.name: finding.verdict for finding in plain.report().findings}
     for stand in (greater, least):
         search = together(table, stand)
         assert len(search.exploration.states) < len(plain.exploration.states)
-        for finding in search.report((), Budget()).findings:
+        for finding in search.report().findings:
             assert type(finding.verdict) is type(expected[finding.name])
             if isinstance(finding.verdict, Refuted):
                 assert finding.verdict.trace is not None

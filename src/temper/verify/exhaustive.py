@@ -36,7 +36,7 @@ def exhaust(
 ) -> Report:
     """Search the table's whole relation within the universe, by the engine that is done first.
 
-    The same answer as `explicit.search` gives. Runs that begin in `starts` are left to the plain search.
+    The same answer as `explicit.search` gives, from `starts` too.
 
     >>> from temper.machine import TransitionTable, universe
     >>> empty = TransitionTable("empty", (), (), (), (), (), ())
@@ -45,38 +45,79 @@ def exhaust(
     """
     budget, live = budget or Budget(), tuple(starts)
     plain = PlainSearch(table, universe, reductions=reductions.without(["symmetry"]), live=bool(live))
-    first = NATIVE_FROM if budget.states_max is None else min(NATIVE_FROM, budget.states_max)
-    plain.go(replace(budget, states_max=first), progress)
-    seconds_left = budget.seconds_max - plain.exploration.seconds
-    is_large = plain.exploration.stopped and len(plain.exploration.states) > first
-    if not is_large or seconds_left <= 0 or first == budget.states_max:
-        return plain.report(live, budget, progress)
-    refused, is_ours = "runs that begin with live instances", False
-    if not live:
-        found = _natively(table, universe, replace(budget, seconds_max=seconds_left), progress, reductions)
-        if isinstance(found, Report):
-            return found
-        refused, is_ours = found.because, isinstance(found, Disagreement)
+    small = _small(budget)
+    plain.go(small, progress)
+    is_live = not plain.exploration.stopped
+    if is_live:
+        plain.keep_promises(budget)
+        plain.go_on(live, small, progress)
+    if not _is_large(plain, small, budget):
+        return plain.report(len(live))
+    left = replace(budget, seconds_max=budget.seconds_max - plain.exploration.seconds)
+    found = _natively(table, universe, left, live, progress, reductions)
+    if isinstance(found, Report):
+        return _brief(found)
     with_symmetry = PlainSearch(table, universe, reductions=reductions, live=bool(live))
     if with_symmetry.abstraction.size is not None:
-        plain, budget = with_symmetry, replace(budget, seconds_max=seconds_left)
+        plain, budget, is_live = with_symmetry, left, False
     plain.abstraction = with_symmetry.abstraction
-    plain.go(budget, progress)
-    report = plain.report(live, budget, progress)
+    return _told(_plainly(plain, live, budget, progress, is_live=is_live), found)
+
+
+def _small(budget: Budget) -> Budget:
+    """What the plain search may look at before native code is asked."""
+    return replace(budget, states_max=min(NATIVE_FROM, budget.states_max or NATIVE_FROM))
+
+
+def _is_large(plain: PlainSearch, small: Budget, budget: Budget) -> bool:
+    """Whether the plain search stopped for the states that it has seen, and there may be more within the budget."""
+    assert small.states_max is not None, "the small budget counts states"
+    is_full = bool(plain.exploration.stopped) and len(plain.exploration.states) > small.states_max
+    return is_full and small.states_max != budget.states_max and plain.exploration.seconds < budget.seconds_max
+
+
+def _plainly(
+    plain: PlainSearch, live: tuple[System, ...], budget: Budget, progress: Progress | None, *, is_live: bool
+) -> Report:
+    """Go on where the plain search was: from the usual start, or from the live images if it had come to them."""
+    if not is_live:
+        plain.go(budget, progress)
+        plain.keep_promises(budget)
+    if is_live or not plain.exploration.stopped:
+        plain.go_on(live, budget, progress)
+    return plain.report(len(live))
+
+
+def _brief(report: Report) -> Report:
+    """The report without why it was not made shorter, if it was short."""
     if report.search.complete and report.search.states < WORTH_SAYING:
-        report = replace(report, search=replace(report.search, not_reduced=()))
-        if not is_ours:
-            return report
-    return replace(report, notes=(*report.notes, f"searched in Python: native code does not take on {refused}"))
+        return replace(report, search=replace(report.search, not_reduced=()))
+    return report
+
+
+def _told(report: Report, refused: Unsupported) -> Report:
+    """The report of a plain search, with what kept native code from it where that is worth saying."""
+    report = _brief(report)
+    if report.search.complete and report.search.states < WORTH_SAYING and not isinstance(refused, Disagreement):
+        return report
+    note = f"searched in Python: native code does not take on {refused.because}"
+    return replace(report, notes=(*report.notes, note))
 
 
 def _natively(
-    table: TransitionTable, universe: Universe, budget: Budget, progress: Progress | None, reductions: Reductions
+    table: TransitionTable,
+    universe: Universe,
+    budget: Budget,
+    live: tuple[System, ...],
+    progress: Progress | None,
+    reductions: Reductions,
 ) -> Report | Unsupported:
     """The report of the native search, or why there is none."""
     from temper.verify.native import search_natively
 
     try:
-        return search_natively(table, universe=universe, budget=budget, progress=progress, reductions=reductions)
+        return search_natively(
+            table, universe=universe, budget=budget, starts=live, progress=progress, reductions=reductions
+        )
     except Unsupported as unsupported:
         return unsupported

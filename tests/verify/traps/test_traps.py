@@ -7,17 +7,23 @@ of the way in and of the loop (0 where the run stutters); `unknown` and how the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from support.small import findings_of, table_of
 from temper.machine import Exhausted, Finding, Refuted, Unknown, universe
-from temper.verify import Budget, Replayed, replay, search
+from temper.verify import Budget, Replayed, Report, replay, search
+from temper.verify.native import search_natively
 
 HERE = Path(__file__).parent
 TRAPS = sorted(HERE.glob("*.yaml"))
 PROPERTY = re.compile(r"^  (\w+): \{.*\} +# (exhausted|refuted|unknown|vacuous)\b ?(.*)$", re.MULTILINE)
+
+
+natively = partial(search_natively, levels=(0,))
 
 
 def said(finding: Finding) -> tuple[str, str]:
@@ -36,13 +42,14 @@ def said(finding: Finding) -> tuple[str, str]:
             return type(other).__name__, ""
 
 
+@pytest.mark.parametrize("engine", [search, natively], ids=["plainly", "natively"])
 @pytest.mark.parametrize("path", TRAPS, ids=lambda path: path.stem)
-def test_every_promise_gets_the_verdict_that_is_right(path: Path) -> None:
+def test_every_promise_gets_the_verdict_that_is_right(path: Path, engine: Callable[..., Report]) -> None:
     text = path.read_text(encoding="utf-8")
     table = table_of(text)
     states = re.search(r"budget: (\d+)", text)
     budget = Budget(states_max=int(states[1])) if states else Budget()
-    findings = findings_of(search(table, universe=universe(table), budget=budget))
+    findings = findings_of(engine(table, universe=universe(table), budget=budget))
     right = PROPERTY.findall(text)
     assert {name for name, _, _ in right} == {property_.name for property_ in table.properties}
     for name, verdict, detail in right:
@@ -51,12 +58,13 @@ def test_every_promise_gets_the_verdict_that_is_right(path: Path) -> None:
         assert because.startswith(detail) if verdict == "unknown" else because == detail, f"{name}: {because}"
 
 
+@pytest.mark.parametrize("engine", [search, natively], ids=["plainly", "natively"])
 @pytest.mark.parametrize("path", TRAPS, ids=lambda path: path.stem)
-def test_every_lasso_replays_to_the_promise_that_it_breaks(path: Path) -> None:
+def test_every_lasso_replays_to_the_promise_that_it_breaks(path: Path, engine: Callable[..., Report]) -> None:
     text = path.read_text(encoding="utf-8")
     table = table_of(text)
     within = universe(table)
-    for name, finding in findings_of(search(table, universe=within)).items():
+    for name, finding in findings_of(engine(table, universe=within)).items():
         if isinstance(finding.verdict, Refuted) and not finding.obligation:
             assert finding.verdict.trace is not None
             replayed = replay(table, finding.verdict.trace, universe=within)

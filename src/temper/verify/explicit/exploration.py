@@ -75,12 +75,6 @@ class Explored(Protocol):
         ...
 
 
-class Numbered(Protocol):
-    """Gives each state that was seen its number."""
-
-    def __getitem__(self, state: System, /) -> int: ...
-
-
 class Followed(Explored, Protocol):
     """An exploration of a table's relation on which infinite runs are looked for: its states, and what follows."""
 
@@ -89,15 +83,12 @@ class Followed(Explored, Protocol):
         """How many states were expanded, from number 0 on."""
         ...
 
-    @property
-    def numbers(self) -> Numbered: ...
+    def number(self, state: System, /) -> int:
+        """The number of a state that was seen."""
+        ...
 
     def depth(self, number: int) -> int:
         """How many steps a shortest run to state `number` has."""
-        ...
-
-    def successors(self, state: System, /) -> Iterable[Transition[System] | Cut]:
-        """Every step out of the state, in the same order at every call."""
         ...
 
 
@@ -123,16 +114,12 @@ class Exploration(Generic[State]):
     begins: dict[int, State] = field(default_factory=dict)
     """Where runs really begin that begin at this number, if another state stands for that."""
 
-    def number(self, state: State) -> int:
+    def number(self, state: State, /) -> int:
         """The number of the state, or of the one that stands for it."""
         return self.numbers[state if self.canonical is None else self.canonical(state)]
 
-    def successors(self, state: State) -> Iterable[Transition[State] | Cut]:
-        """Every step out of the state, whatever is left out of the search."""
-        return self.model.successors(state)
-
     def successors(self, state: State, /) -> Iterable[Transition[State] | Cut]:
-        """Every step out of the state, as the model has them."""
+        """Every step out of the state, whatever is left out of the search."""
         return self.model.successors(state)
 
     def path(self, number: int) -> tuple[State, ...]:

@@ -13,8 +13,8 @@ from temper.machine import Finding, PropertyKind, SearchSummary, System, Transit
 from temper.verify.budget import Budget
 from temper.verify.explicit.abstraction import abstraction
 from temper.verify.explicit.docket import Docket
-from temper.verify.explicit.exploration import Exploration, Explored, Progress, explore
-from temper.verify.explicit.liveness import Liveness
+from temper.verify.explicit.exploration import Exploration, Explored, Followed, Progress, explore
+from temper.verify.explicit.liveness import Grounds, Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
 from temper.verify.reductions import NO_REDUCTIONS, Reductions
@@ -58,10 +58,13 @@ def search(
     >>> search(empty, universe=universe(empty)).search.states
     1
     """
-    live = tuple(starts)
+    live, budget = tuple(starts), budget or Budget()
     plain = PlainSearch(table, universe, model, reductions, live=bool(live))
-    plain.go(budget or Budget(), progress)
-    return plain.report(live, budget or Budget(), progress)
+    plain.go(budget, progress)
+    plain.keep_promises(budget)
+    if not plain.exploration.stopped:
+        plain.go_on(live, budget, progress)
+    return plain.report(len(live))
 
 
 class PlainSearch:
@@ -87,18 +90,26 @@ class PlainSearch:
         self.exploration.stopped = ""
         explore(self.exploration, self.model.initial(), self.docket, budget, progress)
 
-    def report(self, live: tuple[System, ...], budget: Budget, progress: Progress | None = None) -> Report:
-        """What was found out, after deciding what is owed for ever and going on from the live images."""
-        _keep_promises(self.table, self.exploration, self.docket, budget)
+    def keep_promises(self, budget: Budget) -> None:
+        """Decide what is owed for ever after, from the usual start, once the search from there is over."""
+        keep_promises(self.table, self.exploration, self.docket, budget)
         self.docket.witnessing = False
-        if live and not self.exploration.stopped:
-            explore(self.exploration, live, self.docket, budget, progress)
+
+    def go_on(self, live: tuple[System, ...], budget: Budget, progress: Progress | None = None) -> None:
+        """Search, or search on, from the live images; from the usual start everything was seen."""
+        self.exploration.stopped = ""
+        explore(self.exploration, live, self.docket, budget, progress)
+
+    def report(self, live: int = 0) -> Report:
+        """What was found out, with so many live images to begin in."""
         reduced = self.abstraction.reduced(self.exploration.states)
         ending = Ending(self.table, self.universe, self.exploration, self.docket, reduced)
-        return reported(ending, self.universe, self.exploration, len(live))
+        return reported(ending, self.universe, self.exploration, live)
 
 
-def _keep_promises(table: TransitionTable, exploration: Exploration[System], docket: Docket, budget: Budget) -> None:
+def keep_promises(
+    table: TransitionTable, exploration: Followed, docket: Docket, budget: Budget, grounds: Grounds | None = None
+) -> None:
     """Decides what is owed for ever after, from the usual start.
 
     It has the time that is left, and a tenth of the budget at least; after a search that ended early only a moment.
@@ -110,7 +121,7 @@ def _keep_promises(table: TransitionTable, exploration: Exploration[System], doc
     if exploration.stopped:
         left = min(left, MOMENT_SECONDS)
     is_complete = not exploration.stopped and not docket.cuts
-    for property_, kept in Liveness(table, exploration, left).decide():
+    for property_, kept in Liveness(table, exploration, left, grounds).decide():
         docket.promise(property_, kept, is_complete=is_complete)
     exploration.seconds += monotonic() - began
 

@@ -16,6 +16,7 @@ from temper.machine import (
     Algebra,
     BoolType,
     DurationType,
+    EnumType,
     Expression,
     IntType,
     MapType,
@@ -297,11 +298,24 @@ def _instances(node: Expression, scope: Scope) -> Members:
 # Other instances.
 
 
+def _state(node: Expression, scope: Scope) -> Meant | None:
+    _is_of_states(node, scope)
+    return scope.state
+
+
+def _is_of_states(node: Expression, scope: Scope) -> None:
+    """Codes of control states are those of the type that the language gives them, and of no other."""
+    if not isinstance(node.type, EnumType) or node.type.name not in scope.domains.states:
+        raise Unsupported(f"a control state of the type {node.type}")
+
+
 def _read(node: Expression, scope: Scope, of: Meant) -> Meant:
     reference = node.operands[0].type
     assert isinstance(reference, RefType), f"a READ needs a reference, not {reference}"
     view = scope.before if node.moment == BEFORE else scope.view
     assert view is not None, "only properties read other instances"
+    if node.name == "state":
+        _is_of_states(node, scope)
     at = number(of)
     found = view.read(reference.entity, "", node.name)
     for ident in scope.domains.universe.ids_of(reference.entity):
@@ -414,7 +428,7 @@ NATIVE: Algebra[Native] = total(
     {
         Op.LITERAL: _leaf(_literal),
         Op.FIELD: _leaf(lambda node, scope: scope.fields[node.name]),
-        Op.STATE: _leaf(lambda _, scope: scope.state),
+        Op.STATE: _leaf(_state),
         Op.SELF: _leaf(lambda _, scope: scope.itself),
         Op.CALLER: _leaf(lambda _, scope: scope.caller),
         Op.NOW: _leaf(_now),

@@ -6,6 +6,7 @@ The one place that knows of llvmlite and of addresses.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -53,10 +54,11 @@ class Memory:
         self.words, self.monitors, self.cuts = words, max(1, monitors), max(1, cuts)
         self.shared = (ctypes.c_uint64 * len(FIELDS))()
         self.capacity = 0
+        self._kept: tuple[bytes, ...] = ()
         self._bind(engine)
         self.margin = block + sites
-        self["out"] = _allocate(0, (self.margin + block) * 8 * words)
-        self["hashes"] = _allocate(0, (self.margin + block) * 8)
+        self["out"] = allocate(0, (self.margin + block) * 8 * words)
+        self["hashes"] = allocate(0, (self.margin + block) * 8)
         self._grow_queue(QUEUE_FIRST)
         self._grow_table(max(FIRST_SLOTS, int(2 * self.margin / LOAD_MAX)))
 
@@ -65,7 +67,7 @@ class Memory:
         self.engine = engine
         self._search = self._function("search", ctypes.c_int64)
         self._fill = self._function("fill", None)
-        self._begin = self._function("begin", None)
+        self._add = self._function("add", ctypes.c_int64)
         self._find = self._function("find", ctypes.c_int64)
         self._follow = self._function("follow", ctypes.c_int64)
         self._open = self._global("open", ctypes.c_uint8 * self.monitors)
@@ -97,7 +99,7 @@ class Memory:
     def __del__(self) -> None:
         for name in ("queue", "table", "out", "hashes", "marks"):
             if self[name]:
-                _free(self[name])
+                free(self[name])
                 self[name] = 0
 
     @property
@@ -107,7 +109,7 @@ class Memory:
 
     @property
     def transitions(self) -> int:
-        """How many steps were taken, until `close`; those that lead nowhere else are among them."""
+        """How many steps were taken, until `rest`; those that lead nowhere else are among them."""
         return int(self._transitions.value)
 
     @property
@@ -120,14 +122,20 @@ class Memory:
         """What a state takes, at most."""
         return int(8 * self.words * (1 + 1 / LOAD_GROWN)) + 1
 
-    def begin(self, words: tuple[int, ...]) -> None:
-        """Search from this state, with every monitor open."""
-        ctypes.memset(self._open, 1, ctypes.sizeof(self._open))
-        ctypes.memmove(self["queue"], (ctypes.c_uint64 * self.words)(*words), 8 * self.words)
-        self["tail"] = 1
-        ctypes.c_uint64.from_address(self["marks"]).value = 0
-        self._fill(self.shared)
-        self._begin(self.shared)
+    def begin(self, words: tuple[int, ...]) -> bool:
+        """Begin runs in this state, too; false if it was seen before."""
+        self._make_room()
+        goal = (ctypes.c_uint64 * self.words)(*words)
+        self["goal"] = ctypes.addressof(goal)
+        return bool(self._add(self.shared))
+
+    def watch(self, monitors: Iterable[int]) -> None:
+        """From now on these are watched for, as long as they remember fewer than they can."""
+        ctypes.memset(self._open, 0, ctypes.sizeof(self._open))
+        for at in monitors:
+            self._open[at] = self._hits[at * (HITS_MAX + 1)] < HITS_MAX
+        for mine, kept in zip((self._cuts, self._transitions), self._kept, strict=False):
+            ctypes.memmove(ctypes.addressof(mine), kept, len(kept))
 
     def search(self, *, head_max: int, tail_max: int) -> int:
         """Go on until all is seen (0), so many are expanded (1), or so many are found (2)."""
@@ -137,10 +145,15 @@ class Memory:
             why: int = self._search(self.shared)
             if why != 2 or self["tail"] > tail_max:
                 return why
-            if self["tail"] + self.margin > self.capacity:
-                self._grow_queue(int(QUEUE_GROWTH * (self["tail"] + self.margin)))
-            if self["tail"] + self.margin > int(self["slots"] * LOAD_MAX):
-                self._grow_table(int((self["tail"] + self.margin) / LOAD_GROWN))
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Room for what the next states to be expanded may lead to."""
+        if self["tail"] + self.margin > self.capacity:
+            self._grow_queue(int(QUEUE_GROWTH * (self["tail"] + self.margin)))
+        if self["tail"] + self.margin > int(self["slots"] * LOAD_MAX):
+            self._grow_table(int((self["tail"] + self.margin) / LOAD_GROWN))
+            if self["tail"]:
                 self._fill(self.shared)
 
     def words_of(self, number: int) -> tuple[int, ...]:
@@ -178,8 +191,9 @@ class Memory:
         found: int = self._function("meant", ctypes.c_int64)(self.shared)
         return found
 
-    def close(self) -> tuple[list[list[int]], list[int]]:
-        """What each monitor has met and how often each cut; afterwards, expanding leaves no trace."""
+    def rest(self) -> tuple[list[list[int]], list[int]]:
+        """What each monitor has met and how often each cut; until `watch`, expanding leaves no trace."""
+        self._kept = (bytes(self._cuts), bytes(self._transitions))
         stride = HITS_MAX + 1
         ctypes.memset(self._open, 0, ctypes.sizeof(self._open))
         met = [
@@ -192,18 +206,19 @@ class Memory:
         return ctypes.CFUNCTYPE(result, ctypes.c_void_p)(self.engine.get_function_address(name))
 
     def _grow_queue(self, capacity: int) -> None:
-        self["queue"] = _allocate(self["queue"], capacity * 8 * self.words)
-        self["marks"] = _allocate(self["marks"], ((capacity >> MARK_BITS) + 2) * 8)
+        self["queue"] = allocate(self["queue"], capacity * 8 * self.words)
+        self["marks"] = allocate(self["marks"], ((capacity >> MARK_BITS) + 2) * 8)
         self.capacity = capacity
 
     def _grow_table(self, slots: int) -> None:
         """Another table, empty: the old one is given back first, since the queue holds every state."""
-        _free(self["table"])
+        free(self["table"])
         self["table"] = 0
-        self["table"], self["slots"] = _zeros(slots * 8 * self.words), slots
+        self["table"], self["slots"] = zeros(slots * 8 * self.words), slots
 
 
-def _allocate(address: int, size: int) -> int:
+def allocate(address: int, size: int) -> int:
+    """Memory of another size with the same beginning; at address 0, other memory."""
     ctypes.pythonapi.PyMem_RawRealloc.restype = ctypes.c_void_p
     found = ctypes.pythonapi.PyMem_RawRealloc(ctypes.c_void_p(address), ctypes.c_size_t(size))
     if not found:
@@ -211,7 +226,8 @@ def _allocate(address: int, size: int) -> int:
     return int(found)
 
 
-def _zeros(size: int) -> int:
+def zeros(size: int) -> int:
+    """New memory, all zeros."""
     ctypes.pythonapi.PyMem_RawCalloc.restype = ctypes.c_void_p
     found = ctypes.pythonapi.PyMem_RawCalloc(ctypes.c_size_t(1), ctypes.c_size_t(size))
     if not found:
@@ -219,5 +235,6 @@ def _zeros(size: int) -> int:
     return int(found)
 
 
-def _free(address: int) -> None:
+def free(address: int) -> None:
+    """Give memory back; 0 is none."""
     ctypes.pythonapi.PyMem_RawFree(ctypes.c_void_p(address))

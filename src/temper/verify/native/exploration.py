@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from typing import overload
 
-from temper.machine import Cut, Step, System, TransitionTable, Universe, relation
+from temper.machine import Cut, PropertyKind, Step, System, TransitionTable, Universe, relation
 from temper.verify.budget import Budget
 from temper.verify.explicit.exploration import TELL_EVERY_SECONDS, Progress
 from temper.verify.native.coding import Coding
 from temper.verify.native.engine import Memory, compiled
+from temper.verify.native.ground import Ground
 from temper.verify.native.kernel import BLOCK, module
 from temper.verify.native.least import Least, supported
 from temper.verify.native.looks import Looks
 from temper.verify.native.monitors import Monitor
 from temper.verify.native.rules import Rules
 from temper.verify.native.unsupported import Unsupported
-from temper.verify.reductions import NO_REDUCTIONS, Reduced, Reductions
+from temper.verify.reductions import NO_REDUCTIONS, Reduced, Reductions, ruled_out
 from temper.verify.symmetry import alike, said
 
 BYTES_MAX = 4 << 30
@@ -30,6 +32,10 @@ LEVELS = (0, 2)
 """How hard LLVM tries at first, when every millisecond counts, and once the search turns out to be large."""
 HARDER_AFTER_SECONDS = 0.5
 """How long a search goes on before LLVM tries harder, which takes about as long."""
+
+
+ONCE = frozenset({"reachable", "row"})
+"""Monitors of what has to be seen once. `possible` properties are others."""
 
 
 class States(Sequence[System]):
@@ -54,25 +60,32 @@ class States(Sequence[System]):
 
 
 class NativeExploration:
-    """One table in one universe, compiled. Raises `Unsupported` if native code does not take it on."""
+    """One table in one universe, compiled. Raises `Unsupported` if native code does not take it on.
+
+    `starts` are further systems in which runs may begin, once `search` has seen what follows from the usual start.
+    """
 
     def __init__(
         self,
         table: TransitionTable,
         universe: Universe,
         *,
+        starts: Iterable[System] = (),
         levels: tuple[int, ...] = LEVELS,
         reductions: Reductions = NO_REDUCTIONS,
     ) -> None:
-        self.relation = relation(table, universe)
+        self.relation, self.starts = relation(table, universe), tuple(starts)
         self.rules = Rules(table, universe)
         expand = self.rules.expand()
         look = Looks(self.rules.layout, self.rules.monitors).look()
-        classes = supported(self.rules.layout, alike(table, universe)) if reductions.symmetry else ()
-        self.least = Least(self.rules.layout, classes) if classes else None
+        classes = alike(table, universe) if reductions.symmetry else ()
+        why = ruled_out(table, live=bool(self.starts)).get("symmetry", "")
+        self._unused = (("symmetry", f"{said(classes)} would be alike, but {why}"),) if classes and why else ()
+        renamed = () if why else supported(self.rules.layout, classes)
+        self.least = Least(self.rules.layout, renamed) if renamed else None
         least = self.least.functions() if self.least else None
         monitors, words = self.rules.monitors, self.rules.layout.words
-        tables = self.rules.tables()
+        tables = self.rules.tables((self.relation.start(), *self.starts))
         self.text = (
             "\n".join(tables)
             + "\n"
@@ -87,20 +100,53 @@ class NativeExploration:
             block=BLOCK,
         )
         self._harder = levels[1:]
+        self.coding = Coding(self.rules.layout)
+        self.ground: Ground | None = None
+        """What knows numbers, once promises are looked at."""
+        self._roots = [self._encoded(start) for start in self.starts]
         self.states: Sequence[System] = States(self.rules, self.memory)
         self._meant = 0
         self.stopped = ""
         self.seconds = 0.0
         self.transitions = 0
+        self.layers: list[int] = []
+        self.layer_end = 0
+        """As in a plain exploration."""
+        self._ends: list[int] = []
         self.met: dict[Monitor, list[int]] = {}
         self.cuts: dict[tuple[str, str], int] = {}
-        self._parents: dict[int, int] = {0: -1}
+        self._parents: dict[int, int] = {}
+
+    def _encoded(self, start: System) -> tuple[int, ...]:
+        try:
+            words = self.coding.encode(start)
+            if self.coding.decode(words) == start:
+                return words
+        except (AssertionError, KeyError, IndexError, StopIteration, ValueError) as beyond:
+            raise Unsupported("what lives beyond its words") from beyond
+        raise Unsupported("what lives beyond its words")
 
     def search(self, budget: Budget, progress: Progress | None = None) -> None:
         """Explore until nothing is new or the budget is spent. What was seen by then is told, whatever ends it."""
-        began = monotonic()
-        self.memory.begin(self._stands_for(self.relation.start()))
+        self._explore([self._stands_for(self.relation.start())], list(self.rules.monitors.numbers), budget, progress)
+
+    def search_on(self, budget: Budget, progress: Progress | None = None) -> None:
+        """Go on from the other starts. What has to be possible is owed from the usual one, and not watched for."""
+        possible = {each.name for each in self.rules.table.properties if each.kind is PropertyKind.POSSIBLE}
+        wanted = [each for each in self.rules.monitors.numbers if each.kind not in ONCE and each.name not in possible]
+        self._explore(self._roots, wanted, budget, progress)
+
+    def _explore(
+        self, roots: list[tuple[int, ...]], wanted: list[Monitor], budget: Budget, progress: Progress | None
+    ) -> None:
+        began = monotonic() - self.seconds
+        numbers = self.rules.monitors.numbers
+        self.memory.watch(numbers[monitor] for monitor in wanted)
         try:
+            for root in roots:
+                number = len(self.states)
+                if self.memory.begin(root):
+                    self._parents[number] = -1
             self._go(began, budget, progress)
         except KeyboardInterrupt:
             self._stop("interrupted")
@@ -110,30 +156,56 @@ class NativeExploration:
             raise Unsupported("late requests of a fenced effect that merge more than once")
         self.transitions = self.memory.transitions
         self._meant = self.memory.meant() if self.least else 0
-        met, cuts = self.memory.close()
-        self.met = dict(zip(self.rules.monitors.numbers, met, strict=False))
+        met, cuts = self.memory.rest()
+        self.met = dict(zip(numbers, met, strict=False))
         self.cuts = {key: count for key, count in zip(self.rules.monitors.cuts, cuts, strict=False) if count}
         self.seconds = monotonic() - began
 
     def _go(self, began: float, budget: Budget, progress: Progress | None) -> None:
-        told, pause = began, PAUSE_STATES
+        told, paused = began, self.expanded
         most = budget.states_max or BYTES_MAX // self.memory.bytes_each
-        while (why := self.memory.search(head_max=pause, tail_max=most)) != 0:
-            now = monotonic()
+        while (why := self.memory.search(head_max=min(paused + PAUSE_STATES, self._layer()), tail_max=most)) != 0:
             if why == 2:
                 self._stop(f"{most:,} states are not enough")
                 return
+            if self.expanded < paused + PAUSE_STATES:
+                continue
+            paused, now = self.expanded, monotonic()
             if now - began >= budget.seconds_max:
                 self._stop(f"{budget.seconds_max:g} s are over")
                 return
             if progress is not None and now - told >= TELL_EVERY_SECONDS:
-                queued = len(self.states) - self.memory["head"]
-                progress(len(self.states), self.memory.transitions, now - began, queued=queued)
+                queued = len(self.states) - self.expanded
+                progress(len(self.states), self.memory.transitions, now - began, queued=queued, layers=self.layers)
                 told = now
             if self._harder and now - began >= HARDER_AFTER_SECONDS:
                 self.memory.adopt(compiled(self.text, self._harder[0]))
                 self._harder = self._harder[1:]
-            pause = self.memory["head"] + PAUSE_STATES
+
+    def _layer(self) -> int:
+        """Where the layer ends that is being expanded: all that is known when it begins is one step further."""
+        known = len(self.states)
+        if self.expanded == self.layer_end and known > self.layer_end:
+            self.layers.append(known - self.layer_end)
+            self.layer_end = known
+            self._ends.append(known)
+        return self.layer_end
+
+    @property
+    def expanded(self) -> int:
+        """How many states were expanded, from number 0 on."""
+        return self.memory["head"]
+
+    def number(self, state: System, /) -> int:
+        """The number of a state that was seen."""
+        assert self.ground is not None, "numbers are asked for when promises are looked at"
+        number = self.ground.number(self.coding.encode(state))
+        assert number >= 0, "only what was seen has a number"
+        return number
+
+    def depth(self, number: int) -> int:
+        """How many steps a shortest run from the usual start to state `number` has."""
+        return bisect_right(self._ends, number)
 
     def _stop(self, what: str) -> None:
         self.stopped = f"budget: {what}; {len(self.states):,} states seen"
@@ -144,9 +216,8 @@ class NativeExploration:
 
     def agrees(self, number: int, steps: list[Step]) -> bool:
         """Whether native code takes these steps out of a state, and no others."""
-        coding = Coding(self.rules.layout)
         own = self.memory.words_of(number)
-        others = [step.system for step in steps if coding.encode(step.system) != own]
+        others = [step.system for step in steps if self.coding.encode(step.system) != own]
         if self.least and any(self._stands_for(each) != self.least.of(each) for each in others[:RENAMED]):
             return False
         return self.memory.follow(number) == (len(steps), set(map(self._stands_for, others)))
@@ -154,12 +225,12 @@ class NativeExploration:
     def reduced(self) -> Reduced:
         """What was taken together."""
         if self.least is None:
-            return Reduced()
+            return Reduced(unused=self._unused)
         return Reduced((("symmetry", f"{said(self.least.classes)} are alike"),), stand_for=self._meant)
 
     def _stands_for(self, system: System) -> tuple[int, ...]:
         """The words of the state that stands for the system, which is its own if nothing is taken together."""
-        words = Coding(self.rules.layout).encode(system)
+        words = self.coding.encode(system)
         return words if self.least is None else self.memory.least(words)
 
     def path(self, number: int) -> tuple[System, ...]:
@@ -167,7 +238,11 @@ class NativeExploration:
 
         Where states are taken together it ends in one for which state `number` stands.
         """
-        return (self.relation.start(), *(step.system for step in self.run(number)))
+        numbers = self._numbers(number)
+        return (self._begin(numbers[0]), *(step.system for step in self._steps(numbers)))
+
+    def _begin(self, number: int) -> System:
+        return self.states[number] if number else self.relation.start()
 
     def run(self, number: int) -> tuple[Step, ...]:
         """The steps of a shortest run to state `number`."""
@@ -183,7 +258,7 @@ class NativeExploration:
         return backwards[::-1]
 
     def _steps(self, numbers: list[int]) -> Iterator[Step]:
-        before = self.relation.start()
+        before = self._begin(numbers[0])
         for number in numbers[1:]:
             step = self._between(before, self.memory.words_of(number))
             yield step

@@ -9,9 +9,10 @@ A block of states is expanded at a time, so that the table's memory can be asked
 
 from __future__ import annotations
 
+from collections.abc import Container
 from string import Template
 
-from temper.verify.native.loop import BEGIN, FILL, FIND, FOLLOW, SEARCH
+from temper.verify.native.loop import ADD, FILL, FIND, FOLLOW, SEARCH
 from temper.verify.native.monitors import HITS_MAX
 from temper.verify.native.reduced import LOWEST, MEANT, REDUCED
 
@@ -35,6 +36,8 @@ FIELDS = (
     "hashes",
 )
 """The numbers that the loop and its caller share, in order."""
+NUMBERS = frozenset({"slots", "head", "tail", "tail_max", "head_max", "find_from"})
+"""Those of them that are no addresses."""
 
 
 def module(
@@ -52,17 +55,18 @@ def module(
             "@gave_up = global i64 0",
             f"@cuts = global [{max(1, cuts)} x i64] zeroinitializer",
             HIT.format(stride=HITS_MAX + 1, most=HITS_MAX),
-            _model("steps" if least else "expand", words, expand, "i64 %number, ptr %out", "ptr"),
+            model("steps" if least else "expand", words, expand, "i64 %number, ptr %out", "ptr"),
             *([*least, *_reduced(words)] if least else []),
-            _model("look", words, look, "i64 %number", "void"),
-            _hash(words),
+            model("look", words, look, "i64 %number", "void"),
+            hashing(words),
             _probe(words),
             _loop(words, sites),
         ]
     )
 
 
-def _model(name: str, words: int, body: list[str], params: str, result: str) -> str:
+def model(name: str, words: int, body: list[str], params: str, result: str) -> str:
+    """One of the model's functions: its words are loaded, and where it gives an end, successors may be written."""
     begin = [f"define internal {result} @{name}(ptr noalias readonly %state, {params}) {{", "entry:"]
     if result == "ptr":
         begin += [
@@ -115,11 +119,11 @@ done:
 def _reduced(words: int) -> list[str]:
     """Expanding to the states that stand for those that follow, and what else is asked about them."""
     numbers = {"size": 8 * words}
-    loads = {f"load_{name}": _load(name) for name in FIELDS}
+    loads = {f"load_{name}": load(name, FIELDS, NUMBERS) for name in FIELDS}
     return [Template(text).substitute(numbers, **loads) for text in (REDUCED, LOWEST, MEANT)]
 
 
-def _hash(words: int) -> str:
+def hashing(words: int) -> str:
     """Where a state is looked for first: a multiplicative mix of its words, spread over the slots."""
     lines = ["define internal i64 @hash(ptr %state, i64 %slots) alwaysinline {"]
     mixed = "0"
@@ -196,9 +200,10 @@ def _probe(words: int) -> str:
     return "\n".join(lines)
 
 
-def _load(name: str) -> str:
-    at = FIELDS.index(name)
-    kind = "ptr" if name in {"queue", "table", "out", "marks", "goal", "hashes"} else "i64"
+def load(name: str, fields: tuple[str, ...], numbers: Container[str]) -> str:
+    """Lines that load one of the numbers, or addresses, that native code and its caller share."""
+    at = fields.index(name)
+    kind = "i64" if name in numbers else "ptr"
     return f"  %{name}.p = getelementptr i64, ptr %shared, i64 {at}\n  %{name} = load {kind}, ptr %{name}.p"
 
 
@@ -212,14 +217,14 @@ def _loop(words: int, sites: int) -> str:
         "mark_mask": (1 << MARK_BITS) - 1,
         "mark_bits": MARK_BITS,
         "last": words - 1,
-        "copy": "\n".join(map(_copied, range(words))),
-        "compare": "\n".join(map(_compared, range(words))),
+        "copy": "\n".join(map(copied, range(words))),
+        "compare": "\n".join(map(compared, range(words))),
     }
-    loads = {f"load_{name}": _load(name) for name in FIELDS}
-    return "".join(Template(text).substitute(numbers, **loads) for text in (SEARCH, BEGIN, FILL, FIND, FOLLOW))
+    loads = {f"load_{name}": load(name, FIELDS, NUMBERS) for name in FIELDS}
+    return "".join(Template(text).substitute(numbers, **loads) for text in (SEARCH, ADD, FILL, FIND, FOLLOW))
 
 
-def _copied(at: int) -> str:
+def copied(at: int) -> str:
     """One word from a successor to the end of the queue."""
     return (
         f"  %c{at} = getelementptr i64, ptr %from, i64 {at}\n  %v{at} = load i64, ptr %c{at}\n"
@@ -227,7 +232,7 @@ def _copied(at: int) -> str:
     )
 
 
-def _compared(at: int) -> str:
+def compared(at: int) -> str:
     """Whether all words up to this one are those of the goal."""
     before = f"%all{at - 1}" if at else "true"
     return (

@@ -118,15 +118,42 @@ looked:
 """
 """Searches until the queue is empty (0), enough is expanded (1), or the room may not do for another block (2)."""
 
-BEGIN = """
-define void @begin(ptr %shared) {
+ADD = """
+define i64 @add(ptr %shared) {
 entry:
 $load_queue
-  call void @look(ptr %queue, i64 0)
-  ret void
+$load_table
+$load_slots
+$load_head
+$load_tail
+$load_goal
+$load_marks
+  %h = call i64 @hash(ptr %goal, i64 %slots)
+  %new = call i1 @probe(ptr %goal, ptr %table, i64 %slots, i64 %h)
+  br i1 %new, label %fresh, label %known
+fresh:
+  %to.o = mul i64 %tail, $size
+  %to = getelementptr i8, ptr %queue, i64 %to.o
+  %from = getelementptr i8, ptr %goal, i64 0
+$copy
+  %low = and i64 %tail, $mark_mask
+  %marked = icmp eq i64 %low, 0
+  br i1 %marked, label %mark, label %look
+mark:
+  %number = lshr i64 %tail, $mark_bits
+  %mark.p = getelementptr i64, ptr %marks, i64 %number
+  store i64 %head, ptr %mark.p
+  br label %look
+look:
+  call void @look(ptr %to, i64 %tail)
+  %more = add i64 %tail, 1
+  store i64 %more, ptr %tail.p
+  ret i64 1
+known:
+  ret i64 0
 }
 """
-"""Looks at the first state."""
+"""Puts a state in which runs begin behind the others, looked at, unless it is known: then 0."""
 
 FILL = """
 define void @fill(ptr %shared) {

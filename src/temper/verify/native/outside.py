@@ -12,16 +12,16 @@ from temper.verify.native.meant import Meant
 from temper.verify.native.monitors import Monitor
 from temper.verify.native.packing import fits_in
 from temper.verify.native.ranges import contained, fitted
-from temper.verify.native.row import Rows, Turn
+from temper.verify.native.row import Emit, Rows, Turn
 from temper.verify.native.sight import Sight, Words, get, put
 from temper.verify.native.unsupported import Unsupported
 from temper.verify.native.writer import Truth, Word
 
 
 class Outside:
-    """Writes performs. `emit` takes the words of a successor."""
+    """Writes performs."""
 
-    def __init__(self, rows: Rows, emit: Callable[[Words], None]) -> None:
+    def __init__(self, rows: Rows, emit: Emit) -> None:
         self.rows, self.emit = rows, emit
         self.writer, self.layout, self.state = rows.writer, rows.layout, rows.state
         self.pending, self.lateness, self.monitors = rows.pending, rows.pending.lateness, rows.monitors

@@ -68,6 +68,20 @@ class Turn:
     """What else becomes of the words when the call is applied."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """What made a step, beyond the rule: a case of an action, or asking again; neither, where no action is taken."""
+
+    turn: Turn | None = None
+    case: int = 0
+    again: bool = False
+
+
+MACHINE, AGAIN_MADE = Made(), Made(again=True)
+Emit = Callable[..., None]
+"""Takes the words of a successor, and what made it."""
+
+
 @dataclass
 class Course:
     """One case of a turn as it is being worked out."""
@@ -80,11 +94,9 @@ class Course:
 
 
 class Rows:
-    """Writes turns into one function. `emit` takes the words of a successor."""
+    """Writes turns into one function."""
 
-    def __init__(
-        self, writer: Writer, layout: Layout, monitors: Monitors, state: Words, emit: Callable[[Words], None]
-    ) -> None:
+    def __init__(self, writer: Writer, layout: Layout, monitors: Monitors, state: Words, emit: Emit) -> None:
         self.writer, self.layout, self.monitors = writer, layout, monitors
         self.table, self.universe, self.domains = layout.table, layout.universe, layout.domains
         self.state, self.emit = state, emit
@@ -341,7 +353,7 @@ class Rows:
         if target != turn.control:
             words = put(self.writer, words, place.control, place.controls.index(target))
         for timer, bits in zip(place.entity.timers, place.timers, strict=True):
-            armed = _fate(timer, case, turn.control, target)
+            armed = fate(timer, case, turn.control, target)
             if armed is not None:
                 words = put(self.writer, words, bits, int(armed))
         return words
@@ -353,7 +365,7 @@ class Rows:
             return words
         zones = self.layout.zones[place.entity.name]
         target = turn.control if case.target is None else case.target
-        fates = {timer: _fate(timer, case, turn.control, target) for timer in place.entity.timers}
+        fates = {timer: fate(timer, case, turn.control, target) for timer in place.entity.timers}
         gone = frozenset(timer.name for timer, fate in fates.items() if fate is False)
         scope = self._scope(turn, fields, target)
         delays = [(timer.name, self._delays(scope, timer)) for timer, fate in fates.items() if fate is True]
@@ -382,7 +394,7 @@ class Rows:
         row = Row(turn.place.entity.name, turn.action, turn.control, number)
         self.monitors.meet(self.writer, Monitor("row", str(row)))
         self._step_properties(turn, words)
-        self.emit(words)
+        self.emit(words, Made(turn, number))
         self.writer.goto(turn.done)
 
     def closed(self, words: Words, behind: str) -> Words:
@@ -427,7 +439,7 @@ def _truth(meant: Meant) -> Truth:
     return meant
 
 
-def _fate(timer: Timer, case: Case, source: str, target: str) -> bool | None:
+def fate(timer: Timer, case: Case, source: str, target: str) -> bool | None:
     """Whether the timer is armed afterwards; None if it stays as it is."""
     if case.target is None and not case.restarts:
         return None

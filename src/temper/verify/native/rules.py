@@ -6,7 +6,7 @@ steps. The order is that of cells and deliveries; only the lengths of traces, no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 from temper.machine import (
@@ -21,15 +21,14 @@ from temper.machine import (
     Offers,
     Outcome,
     Parameter,
-    PropertyKind,
     RefType,
     Send,
     Spawn,
+    System,
     Target,
     Timer,
     TransitionTable,
     Universe,
-    relation,
 )
 from temper.verify.native.domain import Domains
 from temper.verify.native.layout import InstancePlace, Lane, LaneSite, Layout, MailPlace, reads
@@ -37,11 +36,11 @@ from temper.verify.native.meant import Meant, known
 from temper.verify.native.monitors import Monitor, Monitors
 from temper.verify.native.outside import Outside
 from temper.verify.native.ranges import fitted
-from temper.verify.native.row import Rows, Turn
+from temper.verify.native.row import AGAIN_MADE, MACHINE, Made, Rows, Turn
 from temper.verify.native.sight import Words, get, put
 from temper.verify.native.unsupported import Unsupported
 from temper.verify.native.writer import Truth, Word, Writer, bit, text
-from temper.verify.native.zones import Tick
+from temper.verify.native.zones import Known, Tick
 from temper.verify.obligations import handled
 
 SITES_MAX = 20_000
@@ -52,19 +51,17 @@ def supported(table: TransitionTable) -> None:
     """Raises `Unsupported` for what is not written here."""
     if table.policies:
         raise Unsupported("policies")
-    if any(property_.kind is PropertyKind.EVENTUALLY for property_ in table.properties):
-        raise Unsupported("properties with `eventually`, which need the whole graph")
 
 
 class Rules:
     """Writes the relation of one table in one universe."""
 
-    def __init__(self, table: TransitionTable, universe: Universe) -> None:
+    def __init__(self, table: TransitionTable, universe: Universe, layout: Layout | None = None) -> None:
         supported(table)
         self.table, self.universe = table, universe
-        self.domains = Domains(table, universe)
-        self.layout = Layout(table, universe, self.domains)
-        self.monitors = Monitors()
+        self.layout = layout or Layout(table, universe, Domains(table, universe))
+        self.domains = self.layout.domains
+        self.monitors = self.monitoring()
         self.offers = Offers(table, universe)
         self.sites = 0
         """How many places write a successor: at most so many has one state."""
@@ -72,6 +69,10 @@ class Rules:
         self.state: Words = (*(f"%w{at}" for at in range(self.layout.words)), *[0] * self.layout.extra)
         self.rows = Rows(self.writer, self.layout, self.monitors, self.state, self._emit)
         self.pending = self.rows.pending
+
+    def monitoring(self) -> Monitors:
+        """What watches while states are expanded."""
+        return Monitors()
 
     def expand(self) -> list[str]:
         """The body of the function."""
@@ -83,38 +84,40 @@ class Rules:
             self._settle(lane)
         for place in self.layout.instances:
             self._fire(place)
-        outside = Outside(self.rows, self._emit)
         for lane in self.layout.lanes:
-            outside.perform(lane)
+            self._perform(lane)
         return self.writer.lines
 
-    def tables(self) -> list[str]:
+    def tables(self, starts: Iterable[System]) -> list[str]:
         """What the function calls and looks things up in; to be asked for when it is written."""
-        begin = relation(self.table, self.universe).start()
+        begins = tuple(starts)
         found = self.pending.lateness.functions()
         for name, zones in self.layout.zones.items():
-            first = next((zone for address, zone in begin.zones if address.entity == name), None)
-            cell = next((cell for cell in begin.cells if cell.entity == name), None)
-            known_ = None if first is None or cell is None else (tuple(timer for timer, _ in cell.timers), first)
-            found += zones.close(known_)
+            found += zones.close(known_ for begin in begins for known_ in _known(begin, name))
         return found
 
-    def _emit(self, words: Words) -> None:
+    def _emit(self, words: Words, made: Made = MACHINE) -> None:  # noqa: ARG002 - whoever asks what a step means reads it
         """Write a successor. One that is the state itself is a step like any other, but need not be looked up."""
+        writer = self.writer
+        out = self._written(words)
+        words = words[: self.layout.words]
+        moves = writer.or_(*(writer.compare("ne", a, b) for a, b in zip(words, self.state, strict=False) if a != b))
+        after = writer.emit(f"getelementptr i64, ptr {out}, i64 {len(words)}")
+        kept = writer.emit(f"select i1 {bit(moves)}, ptr {after}, ptr {out}")
+        writer.line(f"store ptr {kept}, ptr %next")
+
+    def _written(self, words: Words) -> str:
+        """Where the words of a successor were written."""
         self.sites += 1
         if self.sites > SITES_MAX:
             raise Unsupported("too many different steps")
         writer = self.writer
         out = writer.emit("load ptr, ptr %next")
-        words = words[: self.layout.words]
-        for at, word in enumerate(words):
+        for at, word in enumerate(words[: self.layout.words]):
             place = out if at == 0 else writer.emit(f"getelementptr i64, ptr {out}, i64 {at}")
             writer.line(f"store i64 {text(word)}, ptr {place}")
-        moves = writer.or_(*(writer.compare("ne", a, b) for a, b in zip(words, self.state, strict=False) if a != b))
-        after = writer.emit(f"getelementptr i64, ptr {out}, i64 {len(words)}")
-        kept = writer.emit(f"select i1 {bit(moves)}, ptr {after}, ptr {out}")
-        writer.line(f"store ptr {kept}, ptr %next")
         writer.line(f"store i64 {writer.add(writer.emit('load i64, ptr %taken'), 1)}, ptr %taken")
+        return out
 
     def _by_control(
         self, place: InstancePlace, words: Words, behind: str, controls: tuple[str, ...], write: Callable[[str], None]
@@ -359,6 +362,11 @@ class Rules:
             self._aim(place.address, words, timer.target, {}, _never_again, f"handled:{where}", where, behind, timer)
             self.writer.place(behind)
 
+    # Rule 4.
+
+    def _perform(self, lane: Lane) -> None:
+        Outside(self.rows, self._emit).perform(lane)
+
     # Targets.
 
     def _aim(
@@ -380,7 +388,7 @@ class Rules:
             for part in target:
                 if part in {AGAIN, IGNORE}:
                     unmoved = again() if part == AGAIN else self._unmoved(place, words, fired)
-                    self._emit(self.rows.closed(unmoved, behind))
+                    self._emit(self.rows.closed(unmoved, behind), AGAIN_MADE if part == AGAIN else MACHINE)
                     self.writer.goto(behind)
                     return
                 declined = self.writer.label()
@@ -409,6 +417,12 @@ class Rules:
         if any(param.name not in given for param in params):
             return None
         return {param.name: fitted(param.type, given[param.name]) for param in params}
+
+
+def _known(begin: System, entity: str) -> Iterator[Known]:
+    """What is known of the timers of the entity's instances in a system."""
+    armed = {cell.address: tuple(name for name, _ in cell.timers) for cell in begin.cells}
+    return ((armed[address], zone) for address, zone in begin.zones if address.entity == entity)
 
 
 def _always(label: str) -> Callable[[str], str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
-from temper.machine import Cut, Step, TransitionTable, Universe
+from temper.machine import Cut, Step, System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit.docket import Docket
 from temper.verify.explicit.exploration import Progress
-from temper.verify.explicit.search import Report, reported
+from temper.verify.explicit.search import Report, keep_promises, reported
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.native.exploration import LEVELS, NativeExploration
 from temper.verify.native.monitors import HITS_MAX, Monitor
+from temper.verify.native.terrain import NativeTerrain
 from temper.verify.native.unsupported import Disagreement
 from temper.verify.reductions import NO_REDUCTIONS, Reductions
 
@@ -26,6 +29,7 @@ def search_natively(
     *,
     universe: Universe,
     budget: Budget | None = None,
+    starts: Iterable[System] = (),
     progress: Progress | None = None,
     levels: tuple[int, ...] = LEVELS,
     reductions: Reductions = NO_REDUCTIONS,
@@ -34,29 +38,36 @@ def search_natively(
 
     Raises `Unsupported` for a table that native code does not take on. `levels` are how hard the code is optimised.
     """
-    exploration = NativeExploration(table, universe, levels=levels, reductions=reductions)
+    exploration = NativeExploration(table, universe, starts=starts, levels=levels, reductions=reductions)
     exploration.search(budget or Budget(), progress)
-    return judged(exploration)
+    return judged(exploration, budget or Budget(), progress)
 
 
-def judged(exploration: NativeExploration) -> Report:
-    """What an exploration that has ended says of its table."""
-    table, universe = exploration.rules.table, exploration.rules.universe
+def judged(exploration: NativeExploration, budget: Budget | None = None, progress: Progress | None = None) -> Report:
+    """What an exploration that has ended says of its table; from live images it goes on by itself."""
+    table, universe, budget = exploration.rules.table, exploration.rules.universe, budget or Budget()
     docket = Docket(table, exploration, world=universe.world)
     check(exploration)
     tell(docket, exploration)
+    keep_promises(table, exploration, docket, budget, partial(NativeTerrain, exploration))
+    docket.witnessing, exploration.ground = False, None
+    if exploration.starts and not exploration.stopped:
+        usual = len(exploration.states)
+        exploration.search_on(budget, progress)
+        check(exploration, since=usual)
+        tell(docket, exploration, since=usual)
     ending = Ending(table, universe, exploration, docket, exploration.reduced())
-    report = reported(ending, universe, exploration, 0)
+    report = reported(ending, universe, exploration, len(exploration.starts))
     return replace(report, guests=("llvmlite",))
 
 
-def check(exploration: NativeExploration) -> None:
+def check(exploration: NativeExploration, since: int = 0) -> None:
     """Compare some states with the relation itself: native code is held to it wherever it runs, and not in tests alone.
 
     Raises `Disagreement` where there is one: then the plain search takes over, and the report says why.
     """
-    count = len(exploration.states)
-    for number in sorted({at * (count - 1) // SAMPLES for at in range(SAMPLES + 1)}):
+    count = len(exploration.states) - since
+    for number in sorted({since + at * (count - 1) // SAMPLES for at in range(SAMPLES + 1)}) if count else ():
         _compare(exploration, number, list(exploration.successors(exploration.states[number])))
 
 
@@ -65,15 +76,16 @@ def _compare(exploration: NativeExploration, number: int, steps: list[Step | Cut
         raise Disagreement("what it takes otherwise than the relation does, which is a mistake of ours")
 
 
-def tell(docket: Docket, exploration: NativeExploration) -> None:
-    """Let the docket see the states that monitors have met, until its questions are answered.
+def tell(docket: Docket, exploration: NativeExploration, since: int = 0) -> None:
+    """Let the docket see the states from `since` on that monitors have met, until its questions are answered.
 
     The first state at which a monitor was met comes first; the next ones only while the question is still open,
     because the run there was not concrete.
     """
     for attempt in range(HITS_MAX):
         wanted: dict[int, bool] = {}
-        for monitor, numbers in exploration.met.items():
+        for monitor, all_numbers in exploration.met.items():
+            numbers = [number for number in all_numbers if number >= since]
             if attempt < len(numbers) and (attempt == 0 or _is_open(docket, monitor)):
                 number = numbers[attempt]
                 wanted[number] = wanted.get(number, False) or not _is_of_states(docket, monitor)

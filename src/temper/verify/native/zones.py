@@ -6,6 +6,7 @@ the zones that these can lead to are gone through, and each tick becomes a table
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from temper.machine import NO_TIMERS, Entity, Zone, arm, fire, reach
@@ -60,10 +61,10 @@ class Zones:
 
     # When it is written.
 
-    def close(self, first: Known | None) -> list[str]:
+    def close(self, begins: Iterable[Known]) -> list[str]:
         """Number every zone that the ticks can lead to, and give the tables as lines of a module."""
-        if first is not None:
-            self.number(first)
+        for begin in begins:
+            self.number(begin)
         steps: dict[int, list[int]] = {number: [] for number in self.ticks.values()}
         at = 0
         while at < len(self.known):
