@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+os.environ["TEMPER_CACHE"] = ""  # machine code of other runs decides nothing here, and nothing is left behind
 
 settings.register_profile(
     "repository",

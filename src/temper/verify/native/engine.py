@@ -8,8 +8,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
+from temper.verify.native import kept
 from temper.verify.native.kernel import FIELDS, MARK_BITS
 from temper.verify.native.monitors import HITS_MAX
 from temper.verify.native.unsupported import Unsupported
@@ -32,17 +34,43 @@ def _llvm() -> Any:
 
 
 def compiled(text: str, level: int) -> Any:
-    """The module as machine code; `level` is how hard LLVM tries, from 0 to 3."""
-    llvm = _llvm()
-    features = llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(opt=level, cpu=llvm.get_host_cpu_name(), features=features)
+    """The module as machine code, kept from another time or new; `level` is how hard LLVM tries, from 0 to 3."""
+    llvm, machine, key = _llvm(), _machine(level), _key(text, level)
+    code = kept.find(key)
+    if code is not None:
+        return _engine(llvm.parse_assembly(""), machine, getbuffer_func=lambda _: code)
     module = llvm.parse_assembly(text)
     module.verify()
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
     passes = builder.getModulePassManager()
     passes.run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
+    return _engine(module, machine, notify_func=lambda _, made: kept.keep(key, made))
+
+
+def is_kept(text: str, level: int) -> bool:
+    """Whether the module need not be compiled."""
+    return kept.find(_key(text, level)) is not None
+
+
+def _key(text: str, level: int) -> str:
+    llvm = _llvm()
+    versions = f"{version('llvmlite')} {llvm.llvm_version_info}"
+    return kept.key_of(versions, *_host(), str(level), text)
+
+
+def _host() -> tuple[str, str, str]:
+    llvm = _llvm()
+    return llvm.get_default_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _machine(level: int) -> Any:
+    triple, cpu, features = _host()
+    return _llvm().Target.from_triple(triple).create_target_machine(opt=level, cpu=cpu, features=features)
+
+
+def _engine(module: Any, machine: Any, **cache: Any) -> Any:
+    engine = _llvm().create_mcjit_compiler(module, machine)
+    engine.set_object_cache(**cache)
     engine.finalize_object()
     return engine
 
@@ -54,7 +82,7 @@ class Memory:
         self.words, self.monitors, self.cuts = words, max(1, monitors), max(1, cuts)
         self.shared = (ctypes.c_uint64 * len(FIELDS))()
         self.capacity = 0
-        self._kept: tuple[bytes, ...] = ()
+        self._noted: tuple[bytes, ...] = ()
         self._bind(engine)
         self.margin = block + sites
         self["out"] = allocate(0, (self.margin + block) * 8 * words)
@@ -134,8 +162,8 @@ class Memory:
         ctypes.memset(self._open, 0, ctypes.sizeof(self._open))
         for at in monitors:
             self._open[at] = self._hits[at * (HITS_MAX + 1)] < HITS_MAX
-        for mine, kept in zip((self._cuts, self._transitions), self._kept, strict=False):
-            ctypes.memmove(ctypes.addressof(mine), kept, len(kept))
+        for mine, noted in zip((self._cuts, self._transitions), self._noted, strict=False):
+            ctypes.memmove(ctypes.addressof(mine), noted, len(noted))
 
     def search(self, *, head_max: int, tail_max: int) -> int:
         """Go on until all is seen (0), so many are expanded (1), or so many are found (2)."""
@@ -193,7 +221,7 @@ class Memory:
 
     def rest(self) -> tuple[list[list[int]], list[int]]:
         """What each monitor has met and how often each cut; until `watch`, expanding leaves no trace."""
-        self._kept = (bytes(self._cuts), bytes(self._transitions))
+        self._noted = (bytes(self._cuts), bytes(self._transitions))
         stride = HITS_MAX + 1
         ctypes.memset(self._open, 0, ctypes.sizeof(self._open))
         met = [

@@ -11,7 +11,7 @@ from temper.machine import Cut, PropertyKind, Step, System, TransitionTable, Uni
 from temper.verify.budget import Budget
 from temper.verify.explicit.exploration import TELL_EVERY_SECONDS, Progress
 from temper.verify.native.coding import Coding
-from temper.verify.native.engine import Memory, compiled
+from temper.verify.native.engine import Memory, compiled, is_kept
 from temper.verify.native.ground import Ground
 from temper.verify.native.kernel import BLOCK, module
 from temper.verify.native.least import Least, supported
@@ -91,6 +91,8 @@ class NativeExploration:
             + "\n"
             + module(words, len(monitors.numbers), len(monitors.cuts), self.rules.sites, expand, look, least)
         )
+        if is_kept(self.text, levels[-1]):
+            levels = levels[-1:]
         self.memory = Memory(
             compiled(self.text, levels[0]),
             words=words,
