@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from temper.language.syntax import Tree
     from temper.machine import Certificate, Certified, Scope, TransitionTable
     from temper.run import Image
-    from temper.verify import Progress
+    from temper.verify import Budget, Progress, Upgrade
 
 BYTES_MAX = 1_000_000
 """A longer file is not read: a blueprint is short enough to hold in one head."""
@@ -142,25 +142,35 @@ def certify(
 
     `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`.
     """
-    from temper.verify import Budget, Reductions, Upgrade, certified, qualified, upgrade
+    from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
 
     budget = Budget(seconds_max=seconds_max)
-    begins = upgrade(live.history, table, live.images, budget) if live else Upgrade(())
+    begins = _begins(table, live, budget) if live else None
     certificate = verify(
         table,
         scope=scope,
         budget=budget,
         only=tuple(only),
-        starts=begins.starts,
+        starts=begins.starts if begins else (),
         progress=progress,
         reductions=Reductions().without(without),
     )
-    certificate = qualified(certificate, begins.uncovered)
+    if begins is not None:
+        from temper.verify import qualified
+
+        certificate = qualified(certificate, begins.uncovered)
     outcome = certified(table, certificate)
     if isinstance(outcome, tuple):
         return Judged(table, certificate, None, outcome)
     return Judged(table, certificate, outcome)
+
+
+def _begins(table: TransitionTable, live: Live, budget: Budget) -> Upgrade:
+    """Where runs begin that go on from what lives. Who asks for no such thing need not read the runtime."""
+    from temper.verify import upgrade
+
+    return upgrade(live.history, table, live.images, budget)
 
 
 def explain(code: str) -> str | None:

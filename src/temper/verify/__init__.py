@@ -1,29 +1,34 @@
 """Verifiers: what can be said about a table, how it is known, and what may be loaded."""
 
-from temper.verify.budget import Budget
-from temper.verify.cascade import ENGINES, certified, certify
-from temper.verify.certificate_json import (
-    certificate_from_json,
-    certificate_to_json,
-    trace_from_json,
-    trace_to_json,
-)
-from temper.verify.coverage_text import brief_coverage, coverage_json, coverage_lines, statistics_json
-from temper.verify.diagnose import certificate_text, diagnose
-from temper.verify.explicit import Progress, Report, search
-from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
-from temper.verify.model import Model, TableModel, Transition
-from temper.verify.parting import Parting
-from temper.verify.reductions import NO_REDUCTIONS, Reductions
-from temper.verify.replay import Diverged, Replayed, replay
-from temper.verify.report import report_json
-from temper.verify.sequence import instances_in, sequence_diagram
-from temper.verify.state_space import NotDrawn, StateSpace, state_space
-from temper.verify.survey import Coverage, Statistics, Survey, survey
-from temper.verify.text import trace_text, value_text
-from temper.verify.upgrade import Upgrade, look_of, qualified, upgrade
-from temper.verify.walk import Walk, walk
-from temper.verify.walk_text import walk_json, walk_lines
+from typing import TYPE_CHECKING
+
+from temper.door import opened
+
+if TYPE_CHECKING:
+    from temper.verify.budget import Budget
+    from temper.verify.cascade import ENGINES, certified, certify
+    from temper.verify.certificate_json import (
+        certificate_from_json,
+        certificate_to_json,
+        trace_from_json,
+        trace_to_json,
+    )
+    from temper.verify.coverage_text import brief_coverage, coverage_json, coverage_lines, statistics_json
+    from temper.verify.diagnose import certificate_text, diagnose
+    from temper.verify.explicit import Progress, Report, search
+    from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
+    from temper.verify.model import Model, TableModel, Transition
+    from temper.verify.parting import Parting
+    from temper.verify.reductions import NO_REDUCTIONS, Reductions
+    from temper.verify.replay import Diverged, Replayed, replay
+    from temper.verify.report import report_json
+    from temper.verify.sequence import instances_in, sequence_diagram
+    from temper.verify.state_space import NotDrawn, StateSpace, state_space
+    from temper.verify.survey import Coverage, Statistics, Survey, survey
+    from temper.verify.text import trace_text, value_text
+    from temper.verify.upgrade import Upgrade, look_of, qualified, upgrade
+    from temper.verify.walk import Walk, walk
+    from temper.verify.walk_text import walk_json, walk_lines
 
 __all__ = [
     "ENGINES",
@@ -77,3 +82,4 @@ __all__ = [
     "walk_json",
     "walk_lines",
 ]
+__getattr__ = opened(__name__, __file__)
