@@ -265,3 +265,69 @@ told:
 
 Each is told as: which of both, how many states, its group, what is left out, and the states.
 """
+
+APART = """
+define i64 @are_apart(ptr %shared) {
+entry:
+$load_offsets
+$load_targets
+$load_sorts
+$load_group
+$load_roots
+$load_count
+$load_me
+$load_at
+  %me.s = trunc i64 %me to i32
+  %first = trunc i64 %at to i32
+  br label %root
+root:
+  %i = phi i64 [0, %entry], [%i.n, %rooted]
+  %i.end = icmp uge i64 %i, %count
+  br i1 %i.end, label %fine, label %look
+look:
+  %s.p = getelementptr i32, ptr %roots, i64 %i
+  %s.s = load i32, ptr %s.p
+  %s = zext i32 %s.s to i64
+  %g.p = getelementptr i32, ptr %group, i64 %s
+  %g = load i32, ptr %g.p
+  %e0.p = getelementptr i64, ptr %offsets, i64 %s
+  %e0 = load i64, ptr %e0.p
+  %e1.p = getelementptr i64, ptr %e0.p, i64 1
+  %e1 = load i64, ptr %e1.p
+  %old = icmp ult i32 %g, %first
+  br i1 %old, label %bad, label %step
+step:
+  %e = phi i64 [%e0, %look], [%e.n, %right]
+  %e.end = icmp eq i64 %e, %e1
+  br i1 %e.end, label %rooted, label %read
+read:
+  %e.n = add i64 %e, 1
+  %t.p = getelementptr i32, ptr %targets, i64 %e
+  %t.s = load i32, ptr %t.p
+  %t = zext i32 %t.s to i64
+  %tg.p = getelementptr i32, ptr %group, i64 %t
+  %tg = load i32, ptr %tg.p
+  %later = icmp ugt i32 %tg, %g
+  %missed = icmp eq i32 %tg, %me.s
+  %wrong = or i1 %later, %missed
+  br i1 %wrong, label %unless, label %right
+unless:
+  %k.p = getelementptr i32, ptr %sorts, i64 %e
+  %k = load i32, ptr %k.p
+  %left = call i1 @is_left_out(i32 %k, ptr @without)
+  br i1 %left, label %right, label %bad
+right:
+  br label %step
+rooted:
+  %i.n = add i64 %i, 1
+  br label %root
+fine:
+  ret i64 1
+bad:
+  ret i64 0
+}
+"""
+"""Whether each root is in a component from number `at` on, and every step stays in one or leads to an earlier one.
+
+Then no cycle leaves a component, whatever went wrong in taking them apart.
+"""

@@ -60,6 +60,7 @@ class Ground:
         self._link = self._function("link", ctypes.c_int64)
         self._number = self._function("number", ctypes.c_int64)
         self._region = self._function("region", ctypes.c_int64)
+        self._are_apart = self._function("are_apart", ctypes.c_int64)
         self._owes = self._function("owes", None)
         self._cuts = (ctypes.c_uint64 * max(1, cuts)).from_address(engine.get_global_value_address("cuts"))
         self["queue"], self["tail"], self["head"] = memory["queue"], self.states, self.expanded
@@ -173,7 +174,10 @@ class Ground:
                 self["count"] = len(whole.states)
                 listed = (ctypes.c_uint32 * len(whole.states))(*whole.states)
                 ctypes.memmove(self["roots"], listed, ctypes.sizeof(listed))
+            self["at"] = self["next"]
             self._run("components")
+            if not self._are_apart(self.shared):
+                raise Disagreement("components that hang together, which is a mistake of ours")
             for found in tuple(self._told()):
                 if found.is_fair:
                     yield found

@@ -7,7 +7,7 @@ from string import Template
 
 from temper.machine import Property, RefType
 from temper.verify.native.algebra import Scope
-from temper.verify.native.cycles import COMPONENTS
+from temper.verify.native.cycles import APART, COMPONENTS
 from temper.verify.native.debts import Debts
 from temper.verify.native.kernel import compared, hashing, load, model
 from temper.verify.native.layout import Layout
@@ -235,7 +235,7 @@ def _loops(words: int, masks: int, sites: int) -> str:
         "tell_without": "\n".join(_tell_without(masks)),
     }
     loads = {f"load_{name}": load(name, FIELDS, NUMBERS) for name in FIELDS}
-    parts = (NUMBER_ALL, LOOKUP, LINK, MARK_ALL, REGION, CUT_AGAIN, COMPONENTS)
+    parts = (NUMBER_ALL, LOOKUP, LINK, MARK_ALL, REGION, CUT_AGAIN, COMPONENTS, APART)
     return "".join(Template(part).substitute(numbers, **loads) for part in parts)
 
 
