@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from temper.door import opened
 
 if TYPE_CHECKING:
+    from temper.machine.bounds import within
     from temper.machine.cell import (
         REJECTIONS,
         Address,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from temper.machine.concrete import concrete
     from temper.machine.diff import Difference, DifferenceKind, diff
     from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
-    from temper.machine.fitting import fits
+    from temper.machine.fitting import fits, has_check, is_within
     from temper.machine.holds import Binding, Holder, Promises, StepHolder, holder, promises, step_holder
     from temper.machine.offers import Offer, Offers
     from temper.machine.periodic import Rhythm, rhythm
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from temper.machine.relation import Relation, next_steps, relation, start
     from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
     from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
-    from temper.machine.system import ARMED, Lane, Late, Mail, System, args_key, canonical, lane_of
+    from temper.machine.system import ARMED, Lane, Late, Mail, System, args_key, canonical, lane_of, value_key
     from temper.machine.table import (
         AGAIN,
         IGNORE,
@@ -281,10 +282,12 @@ __all__ = [
     "fits",
     "fold",
     "from_json",
+    "has_check",
     "has_initial",
     "holder",
     "initial",
     "initial_cells",
+    "is_within",
     "key_text",
     "lane_of",
     "next_steps",
@@ -310,6 +313,8 @@ __all__ = [
     "to_json",
     "total",
     "universe",
+    "value_key",
+    "within",
     "word",
     "world_matters",
 ]

@@ -69,6 +69,15 @@ def value_check(type_: Type, name: str, constants: Constants) -> str:
             assert_never(type_)
 
 
+def has_check(type_: Type) -> bool:
+    """Whether a well-typed value may be out of the type's range or size, or not there at all.
+
+    >>> has_check(BoolType()), has_check(IntType(0, 5))
+    (False, True)
+    """
+    return bool(value_check(type_, "value", Constants()))
+
+
 def fits(
     expression: Expression, type_: Type, *, fields: Mapping[str, Type], params: Mapping[str, Type], unborn: bool
 ) -> bool:

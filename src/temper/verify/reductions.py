@@ -52,6 +52,7 @@ class Reduced:
 
 LIVE = "runs begin with live instances"
 PROMISED = "`eventually` is owed to each instance by itself"
+ENDLESS = "an infinite run that breaks an `eventually` has to come back to the same data"
 
 
 def ruled_out(table: TransitionTable, *, live: bool) -> dict[str, str]:
@@ -63,5 +64,5 @@ def ruled_out(table: TransitionTable, *, live: bool) -> dict[str, str]:
     if live:
         return {"symmetry": LIVE, "partial-order": LIVE}
     if any(property_.kind is PropertyKind.EVENTUALLY for property_ in table.properties):
-        return {"symmetry": PROMISED, "partial-order": PROMISED}
+        return {"slicing": ENDLESS, "symmetry": PROMISED, "partial-order": PROMISED}
     return {}

@@ -44,6 +44,7 @@ from temper.machine import (
 )
 from temper.machine import Op as Operator
 from temper.verify.scalars import is_only_compared
+from temper.verify.slicing import FIELD, PARAM, REQUEST, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,15 @@ class Alike:
         return f"{self.type} {listed}" if isinstance(self.type, IntType) else listed
 
 
-def alike(table: TransitionTable, universe: Universe) -> tuple[Alike, ...]:
-    """Every class of values that change nothing by changing places, and that a state can hold.
+def alike(table: TransitionTable, universe: Universe, unread: frozenset[Place] = frozenset()) -> tuple[Alike, ...]:
+    """Every class of values that change nothing by changing places, and that a state can hold in what is read.
 
     >>> from temper.machine import universe
     >>> empty = TransitionTable("empty", ("chief",), (), (), (), (), ())
     >>> alike(empty, universe(empty))
     ()
     """
-    held = set(_held(table))
+    held = set(_held(table, unread))
     fixed = _named(table, universe)
     found = [
         *(Alike(RefType(name), ids) for name, ids in universe.ids if name in _free(table)),
@@ -112,18 +113,21 @@ def types_in(type_: Type) -> Iterator[Type]:
             yield type_
 
 
-def _held(table: TransitionTable) -> Iterator[Type]:
+def _held(table: TransitionTable, unread: frozenset[Place] = frozenset()) -> Iterator[Type]:
     """Every plain type of which a state can hold a value: in a field, or in what is on its way."""
     for entity in table.entities:
         for field in entity.fields:
-            yield from types_in(field.type)
+            if Place(FIELD, entity.name, field.name) not in unread:
+                yield from types_in(field.type)
     for *_, template in templates(table):
         if isinstance(template, Request):
-            params = table.effect(template.effect).params
+            kind, of, params = REQUEST, template.effect, table.effect(template.effect).params
         else:
+            kind, of = PARAM, f"{template.entity}.{template.action}"
             params = table.entity(template.entity).action(template.action).params
         for param in params:
-            yield from types_in(param.type)
+            if Place(kind, of, param.name) not in unread:
+                yield from types_in(param.type)
 
 
 def _free(table: TransitionTable) -> set[str]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from temper.machine import System, TransitionTable, Universe
+from temper.verify import slicing, symmetry
 from temper.verify.explicit.permuting import RENAMINGS_MAX, Permuting, narrowed
+from temper.verify.explicit.sliced import Slicer
 from temper.verify.reductions import Reduced, Reductions, ruled_out
-from temper.verify.symmetry import alike, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,23 @@ class Abstraction:
 
 def abstraction(table: TransitionTable, universe: Universe, reductions: Reductions, *, live: bool) -> Abstraction:
     """What the allowed reductions take together in this table; `live` where runs begin with live instances."""
-    classes = alike(table, universe) if reductions.symmetry else ()
+    against = ruled_out(table, live=live)
+    used: list[tuple[str, str]] = []
+    unused: list[tuple[str, str]] = []
+    places = slicing.unread(table, universe) if reductions.slicing else frozenset()
+    if places:
+        why = against.get("slicing")
+        told = slicing.said(places)
+        (unused if why else used).append(("slicing", f"{told}, but {why}" if why else told))
+        places = frozenset() if why else places
+    sliced = Slicer(table, universe, places).system if places else None
+    classes = symmetry.alike(table, universe, places) if reductions.symmetry else ()
     if not classes:
-        return Abstraction()
-    why = ruled_out(table, live=live).get("symmetry")
-    if why:
-        return Abstraction(unused=(("symmetry", f"{said(classes)} would be alike, but {why}"),))
+        return Abstraction(sliced, tuple(used), tuple(unused))
+    if why := against.get("symmetry"):
+        unused.append(("symmetry", f"{symmetry.said(classes)} would be alike, but {why}"))
+        return Abstraction(sliced, tuple(used), tuple(unused))
     tried = narrowed(classes, RENAMINGS_MAX)
-    permuting = Permuting(table, tried)
-    return Abstraction(permuting.canonical, (("symmetry", f"{said(tried)} are alike"),), size=permuting.size)
+    used.append(("symmetry", f"{symmetry.said(tried)} are alike"))
+    permuting = Permuting(table, tried, sliced)
+    return Abstraction(permuting.canonical, tuple(used), tuple(unused), permuting.size)

@@ -31,8 +31,8 @@ from temper.machine import (
     Value,
     args_key,
     canonical,
+    value_key,
 )
-from temper.machine.system import value_key
 from temper.verify.symmetry import Alike
 
 RENAMINGS_MAX = 120
@@ -163,17 +163,26 @@ class Renamer:
 class Permuting:
     """The representatives of the systems of one table under the renamings of some classes."""
 
-    def __init__(self, table: TransitionTable, classes: Iterable[Alike]) -> None:
+    def __init__(
+        self, table: TransitionTable, classes: Iterable[Alike], sliced: Callable[[System], System] | None = None
+    ) -> None:
         self.renamers = [Renamer(table, renaming) for renaming in renamings(classes)]
+        self.sliced = sliced
         self.canonical = lru_cache(REMEMBERED_MAX)(self._least)
 
     def _least(self, system: System) -> System:
         """The least system that is this one renamed."""
-        return min((renamer.system(system) for renamer in self.renamers), key=system_key)
+        return min(self._renamed(system), key=system_key)
 
     def size(self, system: System) -> int:
         """How many systems are this one renamed."""
-        return len({renamer.system(system) for renamer in self.renamers})
+        return len(set(self._renamed(system)))
+
+    def _renamed(self, system: System) -> Iterator[System]:
+        """What is sliced away goes last: the value that stands there for all is not to be renamed."""
+        for renamer in self.renamers:
+            found = renamer.system(system)
+            yield found if self.sliced is None else self.sliced(found)
 
 
 def system_key(system: System) -> tuple[Any, ...]:
