@@ -12,7 +12,7 @@ from support.reduced import differences
 from support.small import table_of
 from temper.machine import TransitionTable, universe
 from temper.pipeline import build
-from temper.verify import Reductions, symmetry
+from temper.verify import Reductions, slicing, symmetry
 from temper.verify.explicit import permuting
 from temper.verify.explicit.permuting import Renamer
 from temper.verify.native import least
@@ -119,9 +119,9 @@ def test_a_renaming_that_forgets_something_is_noticed(name: str, monkeypatch: py
     assert _noticed(table)
 
 
-def _noticed(table: TransitionTable, *, natively: bool = False) -> bool:
+def _noticed(table: TransitionTable, reductions: Reductions = ONLY_SYMMETRY, *, natively: bool = False) -> bool:
     try:
-        found = differences(table, ONLY_SYMMETRY, states_max=6_000, natively=natively)
+        found = differences(table, reductions, states_max=6_000, natively=natively)
     except AssertionError:
         return True
     assert found != "too large"
@@ -219,3 +219,68 @@ def test_native_code_that_renames_wrongly_is_noticed(name: str, monkeypatch: pyt
     assert differences(table, ONLY_SYMMETRY, states_max=6_000, natively=True) == ""
     monkeypatch.setattr(owner, attribute, wrong)
     assert _noticed(table, natively=True)
+
+
+NOTED = table_of("""
+temper: 1
+blueprint: noted
+roles: [chief]
+effects:
+  print: {params: {copies: "int[0, 3]", page: str}, outcomes: {printed: {}}, delivery: keyed, timeout: 1s}
+properties:
+  calm: {for: d in Desk, always: not d.loud or d.state == shut}
+  few: {for: d in Desk, on: Desk.shout, step: args.times < 3}
+entities:
+  Desk:
+    single: true
+    data: {note: str, copy: str, loud: bool, quiet: bool, sheets: "int[0, 3]", left: "int[0, 1]", named: "set[str]"}
+    states: [open, shut]
+    waits: [open, shut]
+    actions:
+      write: {by: chief, params: {text: str}, from: open, set: {note: args.text, copy: note}}
+      shout: {by: chief, params: {times: "int[0, 3]"}, from: open, set: {loud: args.times == 2, quiet: not loud}}
+      spend: {by: chief, from: open, set: {left: left + 1}}
+      ask:
+        by: chief
+        params: {copies: "int[0, 3]"}
+        from: open
+        do: [{effect: print, with: {copies: args.copies, page: note}, then: {printed: [count, ignore], unknown: ignore}}]
+      count: {params: {copies: "int[0, 3]"}, from: open, when: args.copies < 2, set: {sheets: args.copies}}
+      close: {by: chief, from: open, when: sheets == 1, to: shut}
+scope: {principals: {ann: [chief]}, values: {str: [a, b]}}
+""")
+ONLY_SLICING = Reductions(symmetry=False, partial_order=False)
+
+
+def _reads_nothing(_: object, __: object) -> set[object]:
+    return set()
+
+
+def _does_nothing(*_: object) -> None:
+    return None
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+SLICING_MUTANTS: dict[str, tuple[object, str, object]] = {
+    "properties are not asked": (slicing._Reading, "_properties", _does_nothing),
+    "what comes back is not followed": (slicing._Reading, "_targets", _does_nothing),
+    "what may not fit is not kept": (slicing._Scene, "is_checked", _never),
+    "guards are not read": (slicing._Scene, "reads", _reads_nothing),
+}
+
+
+def test_what_is_read_by_nothing() -> None:
+    found = slicing.unread(NOTED, universe(NOTED))
+    assert slicing.said(found) == "Desk.copy, Desk.note, Desk.quiet and page of print are read by nothing"
+
+
+@pytest.mark.parametrize("natively", [False, True], ids=["plainly", "natively"])
+@pytest.mark.parametrize("name", SLICING_MUTANTS)
+def test_slicing_away_what_is_read_is_noticed(name: str, natively: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, attribute, wrong = SLICING_MUTANTS[name]
+    assert differences(NOTED, ONLY_SLICING, states_max=6_000, natively=natively) == ""
+    monkeypatch.setattr(owner, attribute, wrong)
+    assert _noticed(NOTED, ONLY_SLICING, natively=natively)

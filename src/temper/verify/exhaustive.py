@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from time import monotonic
 
 from temper.machine import System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch, Progress, Report
 from temper.verify.native import Disagreement, Unsupported
-from temper.verify.reductions import EVERY_REDUCTION, Reductions
+from temper.verify.reductions import EVERY_REDUCTION, AstrayError, Reductions
 
 NATIVE_FROM = 500
 """How many states the plain search looks at before native code is asked."""
@@ -43,7 +44,23 @@ def exhaust(
     >>> exhaust(empty, universe=universe(empty)).search.states
     1
     """
-    budget, live = budget or Budget(), tuple(starts)
+    began, live = monotonic(), tuple(starts)
+    budget = budget or Budget()
+    try:
+        return _exhausted(table, universe, budget, live, progress, reductions)
+    except AstrayError:
+        left = replace(budget, seconds_max=max(0.0, budget.seconds_max - (monotonic() - began)))
+        return _exhausted(table, universe, left, live, progress, reductions.without(["slicing"]))
+
+
+def _exhausted(
+    table: TransitionTable,
+    universe: Universe,
+    budget: Budget,
+    live: tuple[System, ...],
+    progress: Progress | None,
+    reductions: Reductions,
+) -> Report:
     plain = PlainSearch(table, universe, reductions=reductions.without(["symmetry"]), live=bool(live))
     small = _small(budget)
     plain.go(small, progress)

@@ -15,7 +15,7 @@ import pytest
 
 from support.small import findings_of, table_of
 from temper.machine import Exhausted, Finding, Refuted, Unknown, universe
-from temper.verify import Budget, Replayed, Report, replay, search
+from temper.verify import Budget, Reductions, Replayed, Report, replay, search
 from temper.verify.native import search_natively
 
 HERE = Path(__file__).parent
@@ -24,6 +24,7 @@ PROPERTY = re.compile(r"^  (\w+): \{.*\} +# (exhausted|refuted|unknown|vacuous)\
 
 
 natively = partial(search_natively, levels=(0,))
+reduced = partial(search, reductions=Reductions())
 
 
 def said(finding: Finding) -> tuple[str, str]:
@@ -42,7 +43,7 @@ def said(finding: Finding) -> tuple[str, str]:
             return type(other).__name__, ""
 
 
-@pytest.mark.parametrize("engine", [search, natively], ids=["plainly", "natively"])
+@pytest.mark.parametrize("engine", [search, natively, reduced], ids=["plainly", "natively", "reduced"])
 @pytest.mark.parametrize("path", TRAPS, ids=lambda path: path.stem)
 def test_every_promise_gets_the_verdict_that_is_right(path: Path, engine: Callable[..., Report]) -> None:
     text = path.read_text(encoding="utf-8")

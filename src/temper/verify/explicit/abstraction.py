@@ -23,6 +23,7 @@ class Abstraction:
     canonical: Callable[[System], System] | None = None
     used: tuple[tuple[str, str], ...] = ()
     unused: tuple[tuple[str, str], ...] = ()
+    is_sliced: bool = False
     size: Callable[[System], int] | None = None
     """How many states a representative stands for, where that is known."""
 
@@ -39,18 +40,15 @@ def abstraction(table: TransitionTable, universe: Universe, reductions: Reductio
     unused: list[tuple[str, str]] = []
     places = slicing.unread(table, universe) if reductions.slicing else frozenset()
     if places:
-        why = against.get("slicing")
-        told = slicing.said(places)
-        (unused if why else used).append(("slicing", f"{told}, but {why}" if why else told))
-        places = frozenset() if why else places
+        used.append(("slicing", slicing.said(places)))
     sliced = Slicer(table, universe, places).system if places else None
     classes = symmetry.alike(table, universe, places) if reductions.symmetry else ()
     if not classes:
-        return Abstraction(sliced, tuple(used), tuple(unused))
+        return Abstraction(sliced, tuple(used), tuple(unused), bool(places))
     if why := against.get("symmetry"):
         unused.append(("symmetry", f"{symmetry.said(classes)} would be alike, but {why}"))
-        return Abstraction(sliced, tuple(used), tuple(unused))
+        return Abstraction(sliced, tuple(used), tuple(unused), bool(places))
     tried = narrowed(classes, RENAMINGS_MAX)
     used.append(("symmetry", f"{symmetry.said(tried)} are alike"))
     permuting = Permuting(table, tried, sliced)
-    return Abstraction(permuting.canonical, tuple(used), tuple(unused), permuting.size)
+    return Abstraction(permuting.canonical, tuple(used), tuple(unused), bool(places), permuting.size)

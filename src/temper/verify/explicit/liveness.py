@@ -34,6 +34,7 @@ from temper.verify.explicit.lasso import Walk, WayIn, fair_loop, ways_in
 from temper.verify.explicit.terrain import ASKED, MET, Fair, Open, PlainTerrain, Terrain
 from temper.verify.explicit.tracing import trace_of
 from temper.verify.model import Transition
+from temper.verify.reductions import AstrayError
 from temper.verify.substitution import as_written
 
 WAYS_MAX = 16
@@ -58,9 +59,15 @@ class Liveness:
     """Decides the promises of one table on an exploration from the usual start."""
 
     def __init__(
-        self, table: TransitionTable, exploration: Followed, seconds_max: float, grounds: Grounds | None = None
+        self,
+        table: TransitionTable,
+        exploration: Followed,
+        seconds_max: float,
+        grounds: Grounds | None = None,
+        *,
+        is_sliced: bool = False,
     ) -> None:
-        self.table, self.exploration = table, exploration
+        self.table, self.exploration, self.is_sliced = table, exploration, is_sliced
         self.properties = [p for p in table.properties if p.kind is PropertyKind.EVENTUALLY]
         self.graph = Graph(exploration, Fairness(table, assumed_by(self.properties)))
         self.deadline = Deadline(seconds_max)
@@ -104,6 +111,8 @@ class Liveness:
         fair = self.terrain.fair(open_)
         kept.cuts = tuple(dict.fromkeys((*kept.cuts, *fair.cuts)))
         if fair.where:
+            if self.is_sliced:
+                raise AstrayError
             kept.verdict = self._lasso(open_, fair) or kept.verdict or SPURIOUS
 
     # From a fair component to a run.

@@ -17,7 +17,7 @@ from temper.verify.explicit.exploration import Exploration, Explored, Followed, 
 from temper.verify.explicit.liveness import Grounds, Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
-from temper.verify.reductions import NO_REDUCTIONS, Reductions
+from temper.verify.reductions import NO_REDUCTIONS, AstrayError, Reductions
 
 MOMENT_SECONDS = 5.0
 """How long a search that was stopped still looks for infinite runs in what it has seen."""
@@ -61,7 +61,12 @@ def search(
     live, budget = tuple(starts), budget or Budget()
     plain = PlainSearch(table, universe, model, reductions, live=bool(live))
     plain.go(budget, progress)
-    plain.keep_promises(budget)
+    try:
+        plain.keep_promises(budget)
+    except AstrayError:
+        plain = PlainSearch(table, universe, model, reductions.without(["slicing"]), live=bool(live))
+        plain.go(budget, progress)
+        plain.keep_promises(budget)
     if not plain.exploration.stopped:
         plain.go_on(live, budget, progress)
     return plain.report(len(live))
@@ -92,7 +97,7 @@ class PlainSearch:
 
     def keep_promises(self, budget: Budget) -> None:
         """Decide what is owed for ever after, from the usual start, once the search from there is over."""
-        keep_promises(self.table, self.exploration, self.docket, budget)
+        keep_promises(self.table, self.exploration, self.docket, budget, is_sliced=self.abstraction.is_sliced)
         self.docket.witnessing = False
 
     def go_on(self, live: tuple[System, ...], budget: Budget, progress: Progress | None = None) -> None:
@@ -108,11 +113,18 @@ class PlainSearch:
 
 
 def keep_promises(
-    table: TransitionTable, exploration: Followed, docket: Docket, budget: Budget, grounds: Grounds | None = None
+    table: TransitionTable,
+    exploration: Followed,
+    docket: Docket,
+    budget: Budget,
+    grounds: Grounds | None = None,
+    *,
+    is_sliced: bool = False,
 ) -> None:
     """Decides what is owed for ever after, from the usual start.
 
     It has the time that is left, and a tenth of the budget at least; after a search that ended early only a moment.
+    Raises `AstrayError` where data is sliced away and a promise is not kept.
     """
     if not any(property_.kind is PropertyKind.EVENTUALLY for property_ in table.properties):
         return
@@ -121,7 +133,7 @@ def keep_promises(
     if exploration.stopped:
         left = min(left, MOMENT_SECONDS)
     is_complete = not exploration.stopped and not docket.cuts
-    for property_, kept in Liveness(table, exploration, left, grounds).decide():
+    for property_, kept in Liveness(table, exploration, left, grounds, is_sliced=is_sliced).decide():
         docket.promise(property_, kept, is_complete=is_complete)
     exploration.seconds += monotonic() - began
 

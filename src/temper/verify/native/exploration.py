@@ -8,12 +8,16 @@ from time import monotonic
 from typing import overload
 
 from temper.machine import Cut, PropertyKind, Step, System, TransitionTable, Universe, relation
+from temper.verify import slicing
 from temper.verify.budget import Budget
 from temper.verify.explicit.exploration import TELL_EVERY_SECONDS, Progress
+from temper.verify.explicit.sliced import Slicer
 from temper.verify.native.coding import Coding
+from temper.verify.native.domain import Domains
 from temper.verify.native.engine import Memory, compiled, is_kept
 from temper.verify.native.ground import Ground
 from temper.verify.native.kernel import BLOCK, module
+from temper.verify.native.layout import Layout
 from temper.verify.native.least import Least, supported
 from temper.verify.native.looks import Looks
 from temper.verify.native.monitors import Monitor
@@ -75,10 +79,12 @@ class NativeExploration:
         reductions: Reductions = NO_REDUCTIONS,
     ) -> None:
         self.relation, self.starts = relation(table, universe), tuple(starts)
-        self.rules = Rules(table, universe)
+        self.unread = slicing.unread(table, universe) if reductions.slicing else frozenset()
+        layout = Layout(table, universe, Domains(table, universe), self.unread)
+        self.rules = Rules(table, universe, layout)
         expand = self.rules.expand()
         look = Looks(self.rules.layout, self.rules.monitors).look()
-        classes = alike(table, universe) if reductions.symmetry else ()
+        classes = alike(table, universe, self.unread) if reductions.symmetry else ()
         why = ruled_out(table, live=bool(self.starts)).get("symmetry", "")
         self._unused = (("symmetry", f"{said(classes)} would be alike, but {why}"),) if classes and why else ()
         renamed = () if why else supported(self.rules.layout, classes)
@@ -105,7 +111,11 @@ class NativeExploration:
         self.coding = Coding(self.rules.layout)
         self.ground: Ground | None = None
         """What knows numbers, once promises are looked at."""
-        self._roots = [self._encoded(start) for start in self.starts]
+        self._sliced = Slicer(table, universe, self.unread)
+        self._begins: dict[int, System] = {}
+        self._roots: dict[tuple[int, ...], System] = {}
+        for start in self.starts:
+            self._roots.setdefault(self._encoded(start), start)
         self.states: Sequence[System] = States(self.rules, self.memory)
         self._meant = 0
         self.stopped = ""
@@ -122,7 +132,7 @@ class NativeExploration:
     def _encoded(self, start: System) -> tuple[int, ...]:
         try:
             words = self.coding.encode(start)
-            if self.coding.decode(words) == start:
+            if self.coding.decode(words) == self._sliced.system(start):
                 return words
         except (AssertionError, KeyError, IndexError, StopIteration, ValueError) as beyond:
             raise Unsupported("what lives beyond its words") from beyond
@@ -130,7 +140,8 @@ class NativeExploration:
 
     def search(self, budget: Budget, progress: Progress | None = None) -> None:
         """Explore until nothing is new or the budget is spent. What was seen by then is told, whatever ends it."""
-        self._explore([self._stands_for(self.relation.start())], list(self.rules.monitors.numbers), budget, progress)
+        start = self.relation.start()
+        self._explore({self._stands_for(start): start}, list(self.rules.monitors.numbers), budget, progress)
 
     def search_on(self, budget: Budget, progress: Progress | None = None) -> None:
         """Go on from the other starts. What has to be possible is owed from the usual one, and not watched for."""
@@ -139,16 +150,16 @@ class NativeExploration:
         self._explore(self._roots, wanted, budget, progress)
 
     def _explore(
-        self, roots: list[tuple[int, ...]], wanted: list[Monitor], budget: Budget, progress: Progress | None
+        self, roots: dict[tuple[int, ...], System], wanted: list[Monitor], budget: Budget, progress: Progress | None
     ) -> None:
         began = monotonic() - self.seconds
         numbers = self.rules.monitors.numbers
         self.memory.watch(numbers[monitor] for monitor in wanted)
         try:
-            for root in roots:
+            for root, begin in roots.items():
                 number = len(self.states)
                 if self.memory.begin(root):
-                    self._parents[number] = -1
+                    self._parents[number], self._begins[number] = -1, begin
             self._go(began, budget, progress)
         except KeyboardInterrupt:
             self._stop("interrupted")
@@ -226,9 +237,10 @@ class NativeExploration:
 
     def reduced(self) -> Reduced:
         """What was taken together."""
+        used = (("slicing", slicing.said(self.unread)),) if self.unread else ()
         if self.least is None:
-            return Reduced(unused=self._unused)
-        return Reduced((("symmetry", f"{said(self.least.classes)} are alike"),), stand_for=self._meant)
+            return Reduced(used, self._unused)
+        return Reduced((*used, ("symmetry", f"{said(self.least.classes)} are alike")), stand_for=self._meant)
 
     def _stands_for(self, system: System) -> tuple[int, ...]:
         """The words of the state that stands for the system, which is its own if nothing is taken together."""
@@ -244,7 +256,7 @@ class NativeExploration:
         return (self._begin(numbers[0]), *(step.system for step in self._steps(numbers)))
 
     def _begin(self, number: int) -> System:
-        return self.states[number] if number else self.relation.start()
+        return self._begins[number]
 
     def run(self, number: int) -> tuple[Step, ...]:
         """The steps of a shortest run to state `number`."""

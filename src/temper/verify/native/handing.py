@@ -33,11 +33,7 @@ class Handing:
 
     def delivery(self, scope: Scope, site: Site, template: Template, child: str) -> Passed:
         """A delivery of a template; `child` is the id of what a spawn brings into being."""
-        if isinstance(template, Request):
-            params = self.table.effect(template.effect).params
-        else:
-            params = self.table.entity(template.entity).action(template.action).params
-        packed = self.layout.arguments(params, template.args)
+        packed = self.layout.arguments(template)
         written = dict(template.args)
         args = tuple(
             fitted(type_, scope.mean(written[name])) for name, type_ in zip(packed.names, packed.types, strict=True)

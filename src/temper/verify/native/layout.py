@@ -19,10 +19,10 @@ from temper.machine import (
     Effect,
     Entity,
     Expression,
+    Field,
     FrozenMap,
     MapType,
     Op,
-    Parameter,
     Request,
     Send,
     Site,
@@ -36,10 +36,12 @@ from temper.machine import (
     relation,
     templates,
 )
+from temper.verify.explicit.sliced import value_of
 from temper.verify.native.domain import Domains
-from temper.verify.native.packing import Packing, Table, packing, packing_of
+from temper.verify.native.packing import Nothing, Packing, Table, packing, packing_of
 from temper.verify.native.unsupported import Unsupported
 from temper.verify.native.zones import ZONE_BITS, Zones
+from temper.verify.slicing import FIELD, PARAM, REQUEST, Place
 
 TOLD_BITS_MAX = 4
 """How many bits of the world one effect may tell."""
@@ -212,8 +214,12 @@ class InstancePlace:
 class Layout:
     """The places of one table in one universe."""
 
-    def __init__(self, table: TransitionTable, universe: Universe, domains: Domains) -> None:
+    def __init__(
+        self, table: TransitionTable, universe: Universe, domains: Domains, unread: frozenset[Place] = frozenset()
+    ) -> None:
         self.table, self.universe, self.domains = table, universe, domains
+        self.unread = unread
+        """What takes no room, since nothing reads it."""
         self.extra = 0
         """How many words a step needs besides, until it is closed."""
         self._used = [1]
@@ -259,17 +265,28 @@ class Layout:
             address,
             controls,
             self._take((len(controls) - 1).bit_length()),
-            tuple(self._field(field.type, field.initial) for field in entity.fields),
+            tuple(self._field(entity, field) for field in entity.fields),
             tuple(self._take(1) for _ in entity.timers),
             self._take(1) if entity.name in self.spawned else None,
             self._take(ZONE_BITS) if entity.name in self.zones else None,
         )
 
-    def _field(self, type_: Type, initial: Value) -> tuple[FieldPlace, ...]:
+    def _field(self, entity: Entity, field: Field) -> tuple[FieldPlace, ...]:
+        type_, initial = field.type, field.initial
+        if Place(FIELD, entity.name, field.name) in self.unread:
+            return self._no_field(field)
         if isinstance(type_, MapType):
             return tuple(self._entries(type_, initial))
         packed = packing(self.domains, type_)
         return (FieldPlace(self._take(packed.width), packed, packed.encode(initial)),)
+
+    def _no_field(self, field: Field) -> tuple[FieldPlace, ...]:
+        if isinstance(field.type, MapType):
+            found = map_packing(self.domains, field.type)
+            item = Nothing(self.domains, field.type.value, found.start)
+            return tuple(FieldPlace(self._take(0), item, 0) for _ in found.keys)
+        value = field.initial if field.initial is not None else value_of(self.universe, field.type)
+        return (FieldPlace(self._take(0), Nothing(self.domains, field.type, value), 0),)
 
     def _entries(self, type_: MapType, initial: Value) -> Iterator[FieldPlace]:
         """A map as a place for each key, so that it may take more than a word."""
@@ -294,7 +311,7 @@ class Layout:
     def _lane(self, owner: Address, effect: Effect, asking: list[tuple[Site, Request]]) -> Lane:
         width = len(asking).bit_length()
         sites = tuple(
-            LaneSite(site, template, number, self.arguments(effect.params, template.args))
+            LaneSite(site, template, number, self.arguments(template))
             for number, (site, template) in enumerate(asking, 1)
         )
         count = len(sites) * self.universe.in_flight
@@ -337,8 +354,7 @@ class Layout:
         return tuple(ident for ident in ids if _may_be(template.to, owner, ident))
 
     def _mail_place(self, owner: Address, site: Site, template: Send | Spawn, receiver: Address) -> MailPlace:
-        params = self.table.entity(template.entity).action(template.action).params
-        args = self.arguments(params, template.args)
+        args = self.arguments(template)
         tells = reads(self.table, owner.entity, template.refused, "reason")
         width = 2 + args.width + (self._texts.width if tells else 0)
         if width > 64:
@@ -347,15 +363,25 @@ class Layout:
         slots = tuple(self._take(width) for _ in range(count))
         return MailPlace(owner, site, template, receiver, slots, args, tells, self._texts)
 
-    def arguments(self, params: tuple[Parameter, ...], given: tuple[tuple[str, Expression], ...]) -> Arguments:
+    def arguments(self, template: Template) -> Arguments:
         """The packing of what a site passes on."""
-        found = {name for name, _ in given}
+        if isinstance(template, Request):
+            kind, of, params = REQUEST, template.effect, self.table.effect(template.effect).params
+        else:
+            kind, of = PARAM, f"{template.entity}.{template.action}"
+            params = self.table.entity(template.entity).action(template.action).params
+        found = {name for name, _ in template.args}
         passed = [param for param in params if param.name in found]
         return Arguments(
             tuple(param.name for param in passed),
             tuple(param.type for param in passed),
-            tuple(packing(self.domains, param.type) for param in passed),
+            tuple(self._argument(Place(kind, of, param.name), param.type) for param in passed),
         )
+
+    def _argument(self, place: Place, type_: Type) -> Packing:
+        if place in self.unread:
+            return Nothing(self.domains, type_, value_of(self.universe, type_))
+        return packing(self.domains, type_)
 
 
 def map_packing(domains: Domains, type_: MapType) -> Table:

@@ -255,7 +255,29 @@ class Table:
         return Entries(self.keys[0], values, self.initial, self.is_endless)
 
 
-Packing: TypeAlias = Flag | Ranged | Coded | Lengths | Optional | Subset | Table
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """What nothing reads: it takes no room, and reads as one value of its type."""
+
+    domains: Domains
+    type: Type
+    value: Value
+    width: int = 0
+
+    def encode(self, _: Value) -> int:
+        return 0
+
+    def decode(self, _: int) -> Value:
+        return self.value
+
+    def pack(self, _writer: Writer, _meant: Meant) -> Word:
+        return 0
+
+    def unpack(self, _writer: Writer, _bits: Word) -> Meant:
+        return self.domains.constant(self.type, self.value)
+
+
+Packing: TypeAlias = Flag | Ranged | Coded | Lengths | Optional | Subset | Table | Nothing
 WIDTH_MAX = 62
 """How many bits one value may take."""
 

@@ -49,7 +49,8 @@ def judged(exploration: NativeExploration, budget: Budget | None = None, progres
     docket = Docket(table, exploration, world=universe.world)
     check(exploration)
     tell(docket, exploration)
-    keep_promises(table, exploration, docket, budget, partial(NativeTerrain, exploration))
+    grounds = partial(NativeTerrain, exploration)
+    keep_promises(table, exploration, docket, budget, grounds, is_sliced=bool(exploration.unread))
     docket.witnessing, exploration.ground = False, None
     if exploration.starts and not exploration.stopped:
         usual = len(exploration.states)
