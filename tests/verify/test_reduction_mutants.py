@@ -274,7 +274,7 @@ SLICING_MUTANTS: dict[str, tuple[object, str, object]] = {
 
 def test_what_is_read_by_nothing() -> None:
     found = slicing.unread(NOTED, universe(NOTED))
-    assert slicing.said(found) == "Desk.copy, Desk.note, Desk.quiet and page of print are read by nothing"
+    assert slicing.unread_said(found) == "Desk.copy, Desk.note, Desk.quiet and page of print are read by nothing"
 
 
 @pytest.mark.parametrize("natively", [False, True], ids=["plainly", "natively"])

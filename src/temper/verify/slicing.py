@@ -69,7 +69,7 @@ def unread(table: TransitionTable, universe: Universe) -> frozenset[Place]:
     return _Reading(table, universe).unread()
 
 
-def said(places: Iterable[Place]) -> str:
+def unread_said(places: Iterable[Place]) -> str:
     """The places in words: `Deploy.service and service of probe`."""
     shown = sorted(map(str, places))
     listed = shown[-1] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -78,7 +78,7 @@ def alike(table: TransitionTable, universe: Universe, unread: frozenset[Place] =
     return tuple(each for each in kept if len(each.values) > 1)
 
 
-def said(classes: Iterable[Alike]) -> str:
+def alike_said(classes: Iterable[Alike]) -> str:
     """The classes in words: `j1 and j2; bob, cid and dan`."""
     return "; ".join(map(str, classes))
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from temper.machine import System, TransitionTable, Universe
-from temper.verify import slicing, symmetry
 from temper.verify.explicit.permuting import RENAMINGS_MAX, Permuting, narrowed
 from temper.verify.explicit.sliced import Slicer
 from temper.verify.reductions import Reduced, Reductions, ruled_out
+from temper.verify.slicing import unread, unread_said
+from temper.verify.symmetry import alike, alike_said
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,17 @@ def abstraction(table: TransitionTable, universe: Universe, reductions: Reductio
     against = ruled_out(table, live=live)
     used: list[tuple[str, str]] = []
     unused: list[tuple[str, str]] = []
-    places = slicing.unread(table, universe) if reductions.slicing else frozenset()
+    places = unread(table, universe) if reductions.slicing else frozenset()
     if places:
-        used.append(("slicing", slicing.said(places)))
+        used.append(("slicing", unread_said(places)))
     sliced = Slicer(table, universe, places).system if places else None
-    classes = symmetry.alike(table, universe, places) if reductions.symmetry else ()
+    classes = alike(table, universe, places) if reductions.symmetry else ()
     if not classes:
         return Abstraction(sliced, tuple(used), tuple(unused), bool(places))
     if why := against.get("symmetry"):
-        unused.append(("symmetry", f"{symmetry.said(classes)} would be alike, but {why}"))
+        unused.append(("symmetry", f"{alike_said(classes)} would be alike, but {why}"))
         return Abstraction(sliced, tuple(used), tuple(unused), bool(places))
     tried = narrowed(classes, RENAMINGS_MAX)
-    used.append(("symmetry", f"{symmetry.said(tried)} are alike"))
+    used.append(("symmetry", f"{alike_said(tried)} are alike"))
     permuting = Permuting(table, tried, sliced)
     return Abstraction(permuting.canonical, tuple(used), tuple(unused), bool(places), permuting.size)

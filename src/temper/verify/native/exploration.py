@@ -8,7 +8,6 @@ from time import monotonic
 from typing import overload
 
 from temper.machine import Cut, PropertyKind, Step, System, TransitionTable, Universe, relation
-from temper.verify import slicing
 from temper.verify.budget import Budget
 from temper.verify.explicit.exploration import TELL_EVERY_SECONDS, Progress
 from temper.verify.explicit.sliced import Slicer
@@ -24,7 +23,8 @@ from temper.verify.native.monitors import Monitor
 from temper.verify.native.rules import Rules
 from temper.verify.native.unsupported import Unsupported
 from temper.verify.reductions import NO_REDUCTIONS, Reduced, Reductions, ruled_out
-from temper.verify.symmetry import alike, said
+from temper.verify.slicing import unread, unread_said
+from temper.verify.symmetry import alike, alike_said
 
 BYTES_MAX = 4 << 30
 """How much memory the states may take, where the budget does not say how many they may be."""
@@ -79,14 +79,14 @@ class NativeExploration:
         reductions: Reductions = NO_REDUCTIONS,
     ) -> None:
         self.relation, self.starts = relation(table, universe), tuple(starts)
-        self.unread = slicing.unread(table, universe) if reductions.slicing else frozenset()
+        self.unread = unread(table, universe) if reductions.slicing else frozenset()
         layout = Layout(table, universe, Domains(table, universe), self.unread)
         self.rules = Rules(table, universe, layout)
         expand = self.rules.expand()
         look = Looks(self.rules.layout, self.rules.monitors).look()
         classes = alike(table, universe, self.unread) if reductions.symmetry else ()
         why = ruled_out(table, live=bool(self.starts)).get("symmetry", "")
-        self._unused = (("symmetry", f"{said(classes)} would be alike, but {why}"),) if classes and why else ()
+        self._unused = (("symmetry", f"{alike_said(classes)} would be alike, but {why}"),) if classes and why else ()
         renamed = () if why else supported(self.rules.layout, classes)
         self.least = Least(self.rules.layout, renamed) if renamed else None
         least = self.least.functions() if self.least else None
@@ -237,10 +237,10 @@ class NativeExploration:
 
     def reduced(self) -> Reduced:
         """What was taken together."""
-        used = (("slicing", slicing.said(self.unread)),) if self.unread else ()
+        used = (("slicing", unread_said(self.unread)),) if self.unread else ()
         if self.least is None:
             return Reduced(used, self._unused)
-        return Reduced((*used, ("symmetry", f"{said(self.least.classes)} are alike")), stand_for=self._meant)
+        return Reduced((*used, ("symmetry", f"{alike_said(self.least.classes)} are alike")), stand_for=self._meant)
 
     def _stands_for(self, system: System) -> tuple[int, ...]:
         """The words of the state that stands for the system, which is its own if nothing is taken together."""
