@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import sampled_from
 
 from support.engines import differences, differences_from_elsewhere, refused_because
 from support.examples import EXAMPLES, Mutant, mutants, names
@@ -29,16 +30,18 @@ def table_of(example: str, mutant: Mutant | None = None) -> TransitionTable:
     return built.table
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("example", names())
-def test_both_engines_say_the_same_of_every_example(example: str) -> None:
-    found = differences(table_of(example), states_max=10_000, levels=(2,) if example == "queue" else (0,))
+def test_both_engines_say_the_same_of_every_example(example: str, jobs: int) -> None:
+    levels = (2,) if example == "queue" else (0,)
+    found = differences(table_of(example), states_max=10_000, levels=levels, jobs=jobs, slice_max=20)
     assert found == (f"refused: {REFUSED[example]}" if example in REFUSED else "")
 
 
 @pytest.mark.parametrize("mutant", list(mutants()), ids=lambda mutant: f"{mutant.example}/{mutant.name}")
 def test_both_engines_refute_the_same_mutants_by_traces_of_equal_length(mutant: Mutant) -> None:
     table = table_of(mutant.example, mutant)
-    found = differences(table, states_max=8_000)
+    found = differences(table, states_max=8_000, jobs=2, slice_max=100)
     if found == "too large":
         report = search_natively(table, universe=universe(table), levels=(0,))
         assert not isinstance(next(f.verdict for f in report.findings if f.name == mutant.caught), Exhausted | Proved)
@@ -51,9 +54,9 @@ def test_both_engines_say_the_same_of_random_tables() -> None:
     seen: Counter[str] = Counter()
 
     @settings(max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(random_tables())
-    def law(table: TransitionTable) -> None:
-        found = differences(table, states_max=600)
+    @given(random_tables(), sampled_from([(1, 1), (2, 1), (2, 50), (5, 2)]))
+    def law(table: TransitionTable, crew: tuple[int, int]) -> None:
+        found = differences(table, states_max=600, jobs=crew[0], slice_max=crew[1])
         refused = refused_because(found)
         seen[refused or found or "compared"] += 1
         assert refused or found in {"", "too large"}, found
@@ -69,9 +72,9 @@ def test_both_engines_say_the_same_of_random_promises() -> None:
     seen: Counter[str] = Counter()
 
     @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(promising())
-    def law(table: TransitionTable) -> None:
-        found = differences(table, states_max=400)
+    @given(promising(), sampled_from([1, 2]))
+    def law(table: TransitionTable, jobs: int) -> None:
+        found = differences(table, states_max=400, jobs=jobs, slice_max=9)
         refused = refused_because(found)
         seen[refused or found or "compared"] += 1
         assert refused or found in {"", "too large"}, found
@@ -84,9 +87,9 @@ def test_both_engines_say_the_same_of_runs_that_begin_elsewhere() -> None:
     seen: Counter[str] = Counter()
 
     @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(promising())
-    def law(table: TransitionTable) -> None:
-        found = differences_from_elsewhere(table)
+    @given(promising(), sampled_from([1, 2]))
+    def law(table: TransitionTable, jobs: int) -> None:
+        found = differences_from_elsewhere(table, jobs=jobs)
         refused = refused_because(found)
         seen[refused or found or "compared"] += 1
         assert refused or found in {"", "too large"}, found
@@ -95,10 +98,11 @@ def test_both_engines_say_the_same_of_runs_that_begin_elsewhere() -> None:
     assert seen["compared"] >= 0.5 * seen.total(), f"native code refuses too much: {seen}"
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(("nodes", "states"), [(3, 288), (5, 8_832), (7, 296_448), (8, 1_745_408)])
-def test_two_phase_commit_has_exactly_its_states(nodes: int, states: int) -> None:
+def test_two_phase_commit_has_exactly_its_states(nodes: int, states: int, jobs: int) -> None:
     built = build(EXAMPLES / "twophase", {"N": str(nodes)})
     assert built.table is not None
-    report = search_natively(built.table, universe=universe(built.table))
+    report = search_natively(built.table, universe=universe(built.table), jobs=jobs)
     assert (report.search.states, report.search.complete) == (states, True)
     assert not any(isinstance(finding.verdict, Unknown) for finding in report.findings)

@@ -11,6 +11,7 @@ from temper.verify.explicit.deadline import Deadline
 from temper.verify.explicit.fairness import Fairness, assumed_by
 from temper.verify.explicit.graph import Graph
 from temper.verify.native import NativeExploration, Unsupported, judged
+from temper.verify.native.kernel import SLICE_MAX
 from temper.verify.native.terrain import NativeTerrain
 
 
@@ -38,11 +39,21 @@ def without_promises(table: TransitionTable) -> TransitionTable:
     return replace(table, properties=kept)
 
 
-def differences(table: TransitionTable, *, states_max: int = 4_000, levels: tuple[int, ...] = (0,)) -> str:
-    """What the two engines say differently of a table: empty if nothing, else the reason, or why it was not compared."""
+def differences(
+    table: TransitionTable,
+    *,
+    states_max: int = 4_000,
+    levels: tuple[int, ...] = (0,),
+    jobs: int = 1,
+    slice_max: int = SLICE_MAX,
+) -> str:
+    """What the two engines say differently of a table: empty if nothing, else the reason, or why it was not compared.
+
+    With a small `slice_max`, native workers wait for each other all the time.
+    """
     within = universe(table)
     try:
-        native = NativeExploration(table, within, levels=levels)
+        native = NativeExploration(table, within, levels=levels, jobs=jobs, slice_max=slice_max)
         native.search(Budget(states_max * 3, 600))
     except Unsupported as refused:
         return f"refused: {refused.because}"
@@ -68,7 +79,7 @@ def differences(table: TransitionTable, *, states_max: int = 4_000, levels: tupl
     )
 
 
-def differences_from_elsewhere(table: TransitionTable, *, states_max: int = 400) -> str:
+def differences_from_elsewhere(table: TransitionTable, *, states_max: int = 400, jobs: int = 1) -> str:
     """The same of runs that begin where nothing is pending any more, in the middle of others."""
     within = universe(table)
     plain = PlainSearch(table, within)
@@ -80,7 +91,7 @@ def differences_from_elsewhere(table: TransitionTable, *, states_max: int = 400)
     plain.keep_promises(Budget(seconds_max=600))
     plain.go_on(starts, Budget(states_max * 3, 600))
     try:
-        native = NativeExploration(table, within, starts=starts, levels=(0,))
+        native = NativeExploration(table, within, starts=starts, levels=(0,), jobs=jobs, slice_max=9)
         native.search(Budget())
         mine = told(judged(native, Budget(states_max * 10, 600)))
     except Unsupported as refused:

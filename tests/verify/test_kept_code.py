@@ -48,9 +48,9 @@ def test_what_was_compiled_once_is_not_compiled_again(folder: Path, monkeypatch:
 
 def test_harder_code_is_taken_at_once_if_it_is_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = twophase()
-    search_natively(table, universe=universe(table), levels=(2,))
+    search_natively(table, universe=universe(table), levels=(2,), jobs=2)
     given = compilations(monkeypatch)
-    search_natively(table, universe=universe(table), levels=(0, 2))
+    search_natively(table, universe=universe(table), levels=(0, 2), jobs=2)
     assert given == []
 
 

@@ -266,7 +266,7 @@ def test_promises_are_decided_natively_within_their_time() -> None:
 
 
 def test_promises_may_need_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ground, "BYTES_MAX", 1_000)
+    monkeypatch.setattr(ground, "STEP_BYTES", 1 << 50)
     built = build(EXAMPLES / "orders")
     assert built.table is not None
     report = search_natively(built.table, universe=universe(built.table), levels=(0,))

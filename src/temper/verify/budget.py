@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """At most so many seconds, and so many distinct states; None is as many as the engine has memory for."""
+    """At most so many seconds, distinct states and bytes.
+
+    None is as many states as there is memory for, and half of the memory that is free when the search begins.
+    """
 
     states_max: int | None = None
     seconds_max: float = 60.0
+    bytes_max: int | None = None
 
     def __str__(self) -> str:
         states = "" if self.states_max is None else f"{self.states_max:,} states, "

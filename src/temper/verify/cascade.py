@@ -49,11 +49,13 @@ def certify(
     starts: Iterable[System] = (),
     progress: Progress | None = None,
     reductions: Reductions = EVERY_REDUCTION,
+    jobs: int | None = None,
 ) -> Certificate:
     """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
 
     `scope` takes the place of the table's own. `starts` are images of live instances; the verdicts then cover the
-    runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts.
+    runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts;
+    `jobs` is how many workers an engine may have, as many as help if it is None.
 
     >>> from temper.machine import TransitionTable
     >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
@@ -71,6 +73,7 @@ def certify(
             starts=begins,
             progress=progress,
             reductions=reductions,
+            jobs=jobs,
         )
         for engine in engines
     ]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 from temper.machine import System, TransitionTable, Universe
 from temper.verify.budget import Budget
@@ -34,10 +35,12 @@ def exhaust(
     starts: Iterable[System] = (),
     progress: Progress | None = None,
     reductions: Reductions = EVERY_REDUCTION,
+    jobs: int | None = None,
 ) -> Report:
     """Search the table's whole relation within the universe, by the engine that is done first.
 
-    The same answer as `explicit.search` gives, from `starts` too.
+    The same answer as `explicit.search` gives, from `starts` too. `jobs` is how many workers native code has, and
+    makes no difference to the answer.
 
     >>> from temper.machine import TransitionTable, universe
     >>> empty = TransitionTable("empty", (), (), (), (), (), ())
@@ -47,10 +50,10 @@ def exhaust(
     began, live = monotonic(), tuple(starts)
     budget = budget or Budget()
     try:
-        return _exhausted(table, universe, budget, live, progress, reductions)
+        return _exhausted(table, universe, budget, live, progress, reductions, jobs)
     except AstrayError:
         left = replace(budget, seconds_max=max(0.0, budget.seconds_max - (monotonic() - began)))
-        return _exhausted(table, universe, left, live, progress, reductions.without(["slicing"]))
+        return _exhausted(table, universe, left, live, progress, reductions.without(["slicing"]), jobs)
 
 
 def _exhausted(
@@ -60,6 +63,7 @@ def _exhausted(
     live: tuple[System, ...],
     progress: Progress | None,
     reductions: Reductions,
+    jobs: int | None,
 ) -> Report:
     plain = PlainSearch(table, universe, reductions=reductions.without(["symmetry"]), live=bool(live))
     small = _small(budget)
@@ -71,7 +75,9 @@ def _exhausted(
     if not _is_large(plain, small, budget):
         return plain.report(len(live))
     left = replace(budget, seconds_max=budget.seconds_max - plain.exploration.seconds)
-    found = _natively(table, universe, left, live, progress, reductions)
+    found = _natively(
+        table, universe=universe, budget=left, starts=live, progress=progress, reductions=reductions, jobs=jobs
+    )
     if isinstance(found, Report):
         return _brief(found)
     with_symmetry = PlainSearch(table, universe, reductions=reductions, live=bool(live))
@@ -121,20 +127,11 @@ def _told(report: Report, refused: Unsupported) -> Report:
     return replace(report, notes=(*report.notes, note))
 
 
-def _natively(
-    table: TransitionTable,
-    universe: Universe,
-    budget: Budget,
-    live: tuple[System, ...],
-    progress: Progress | None,
-    reductions: Reductions,
-) -> Report | Unsupported:
+def _natively(table: TransitionTable, **asked: Any) -> Report | Unsupported:
     """The report of the native search, or why there is none."""
     from temper.verify.native import search_natively
 
     try:
-        return search_natively(
-            table, universe=universe, budget=budget, starts=live, progress=progress, reductions=reductions
-        )
+        return search_natively(table, **asked)
     except Unsupported as unsupported:
         return unsupported

@@ -12,13 +12,18 @@ from importlib.metadata import version
 from typing import Any
 
 from temper.verify.native import kept
-from temper.verify.native.kernel import FIELDS, MARK_BITS
-from temper.verify.native.monitors import HITS_MAX
+from temper.verify.native.crew import Work
+from temper.verify.native.halves import Halves
+from temper.verify.native.kernel import BLOCK, FIELDS, MARK_BITS, Kernel
+from temper.verify.native.memory import allocate, bytes_allowed, free, prefer_huge_pages, zeros
+from temper.verify.native.staff import Staff
 from temper.verify.native.unsupported import Unsupported
 
 FIRST_SLOTS = 1 << 14
 LOAD_MAX, LOAD_GROWN = 0.75, 0.4
 """How full the table may get, and how full it is after it has grown."""
+LOAD_WIDE = 0.6
+"""How full no part of it is after it has grown."""
 QUEUE_FIRST, QUEUE_GROWTH = 1 << 14, 1.5
 
 
@@ -78,45 +83,68 @@ def _engine(module: Any, machine: Any, **cache: Any) -> Any:
 class Memory:
     """What the loop and its caller share: the queue, the table, and the numbers that say how far it has got."""
 
-    def __init__(self, engine: Any, *, words: int, monitors: int, cuts: int, sites: int, block: int) -> None:
-        self.words, self.monitors, self.cuts = words, max(1, monitors), max(1, cuts)
+    def __init__(self, engine: Any, kernel: Kernel, *, bytes_max: int | None = None) -> None:
         self.shared = (ctypes.c_uint64 * len(FIELDS))()
+        self.bytes_max = bytes_allowed() if bytes_max is None else bytes_max
         self.capacity = 0
-        self._noted: tuple[bytes, ...] = ()
-        self._bind(engine)
-        self.margin = block + sites
-        self["out"] = allocate(0, (self.margin + block) * 8 * words)
-        self["hashes"] = allocate(0, (self.margin + block) * 8)
+        self.margin = BLOCK + kernel.sites
+        """How many states one worker finds in a block, at most."""
+        self.staff = Staff()
+        self.halves = Halves(kernel.tree, self.margin)
+        self["nodes"] = self.halves.address
+        for name in ("out", "shorts", "hashes", "fresh", "goal"):
+            self[name] = allocate(0, (self.margin + BLOCK) * 8 * (kernel.words if name == "out" else 1))
+        if kernel.words == 1:
+            free(self["shorts"])
+            self["shorts"] = self["out"]
+        self._bind(engine, kernel)
         self._grow_queue(QUEUE_FIRST)
-        self._grow_table(max(FIRST_SLOTS, int(2 * self.margin / LOAD_MAX)))
+        self._grow_table(-(-max(FIRST_SLOTS, int(2 * self.margin / LOAD_MAX)) // kernel.jobs))
 
-    def _bind(self, engine: Any) -> None:
-        """Take functions and counters from the engine."""
-        self.engine = engine
-        self._search = self._function("search", ctypes.c_int64)
-        self._fill = self._function("fill", None)
-        self._add = self._function("add", ctypes.c_int64)
-        self._find = self._function("find", ctypes.c_int64)
-        self._follow = self._function("follow", ctypes.c_int64)
-        self._open = self._global("open", ctypes.c_uint8 * self.monitors)
-        self._hits = self._global("hits", ctypes.c_uint64 * (self.monitors * (HITS_MAX + 1)))
-        self._cuts = self._global("cuts", ctypes.c_uint64 * self.cuts)
-        self._transitions = self._global("transitions", ctypes.c_uint64)
-        self._gave_up = self._global("gave_up", ctypes.c_uint64)
+    def __del__(self) -> None:
+        if self["shorts"] == self["out"]:
+            self["shorts"] = 0
+        for name in ("queue", "table", "out", "shorts", "hashes", "fresh", "goal", "marks"):
+            free(self[name])
+            self[name] = 0
 
-    def adopt(self, engine: Any) -> None:
-        """Go on with the same module, compiled otherwise: what was counted so far goes along."""
-        before, old = self._counters(), self.engine
-        self._bind(engine)
-        for mine, theirs in zip(self._counters(), before, strict=True):
-            ctypes.memmove(ctypes.addressof(mine), ctypes.addressof(theirs), ctypes.sizeof(mine))
+    def _bind(self, engine: Any, kernel: Kernel) -> None:
+        """Take functions from the engine, and hire whom they need."""
+        self.engine, self.kernel, self.words = engine, kernel, kernel.words
+        self["owns"], self["desks"] = self.staff.hire(kernel)
+        self["gate"], self["pause"] = self.staff.gate, self.staff.pause
+        self.halves.give_room(kernel.jobs * max(self.margin, kernel.sites))
+        pointer, number = ctypes.c_void_p, ctypes.c_int64
+        shared = self.shared
+        if kernel.jobs == 1:
+            search = self._function("search", number, pointer)
+            self._work: Work = lambda _: int(search(shared))
+        else:
+            work = self._function("work", number, pointer, number)
+            self._work = lambda me: int(work(shared, me))
+        fill = self._function("fill", number, pointer, number)
+        self._fill: Work = lambda me: int(fill(shared, me))
+        self._add = self._function("add", number, pointer)
+        self._restore_all = self._function("restore_all", None, pointer, pointer)
+        self._find = self._function("find", number, pointer)
+        self._follow = self._function("follow", number, pointer)
+        self._restored = self._function("restored", None, pointer)
+        self._regrow = {
+            keys: self._function(f"regrow{keys}", None, pointer, pointer, number)
+            for keys in {node.keys for node in kernel.tree.nodes}
+        }
+
+    def _function(self, name: str, result: Any, *params: Any) -> Any:
+        return ctypes.CFUNCTYPE(result, *params)(self.engine.get_function_address(name))
+
+    def adopt(self, engine: Any, kernel: Kernel) -> None:
+        """Go on with the same model, compiled otherwise or for more workers."""
+        old, jobs = self.engine, self.kernel.jobs
+        self._bind(engine, kernel)
         old.close()
-
-    def _counters(self) -> tuple[Any, ...]:
-        return self._open, self._hits, self._cuts, self._transitions, self._gave_up
-
-    def _global(self, name: str, type_: Any) -> Any:
-        return type_.from_address(self.engine.get_global_value_address(name))
+        if kernel.jobs != jobs:
+            self._grow_table(-(-self["slots"] * jobs // kernel.jobs))
+            self._refill()
 
     def __getitem__(self, name: str) -> int:
         return int(self.shared[FIELDS.index(name)])
@@ -124,77 +152,124 @@ class Memory:
     def __setitem__(self, name: str, value: int) -> None:
         self.shared[FIELDS.index(name)] = value
 
-    def __del__(self) -> None:
-        for name in ("queue", "table", "out", "hashes", "marks"):
-            if self[name]:
-                free(self[name])
-                self[name] = 0
-
     @property
     def gave_up(self) -> bool:
         """Whether native code met what it does not follow."""
-        return bool(self._gave_up.value)
+        return bool(self.staff.total("gave_up"))
 
     @property
     def transitions(self) -> int:
         """How many steps were taken, until `rest`; those that lead nowhere else are among them."""
-        return int(self._transitions.value)
+        return self.staff.total("transitions")
 
     @property
     def bytes_taken(self) -> int:
-        """Of the queue, the table and the marks, as far as they are in use."""
-        return 8 * (self.words * (self["tail"] + self["slots"]) + (self["tail"] >> MARK_BITS))
+        """Of the queue, the table, the halves and the marks, as far as they are in use."""
+        found = self["tail"] + self["slots"] * self.kernel.jobs + (self["tail"] >> MARK_BITS)
+        return 8 * found + self.halves.bytes_taken
 
-    @property
-    def bytes_each(self) -> int:
-        """What a state takes, at most."""
-        return int(8 * self.words * (1 + 1 / LOAD_GROWN)) + 1
+    # Searching.
 
     def begin(self, words: tuple[int, ...]) -> bool:
         """Begin runs in this state, too; false if it was seen before."""
-        self._make_room()
-        goal = (ctypes.c_uint64 * self.words)(*words)
-        self["goal"] = ctypes.addressof(goal)
-        return bool(self._add(self.shared))
+        if not (self._widen(self._coming([1] * self.kernel.jobs)) and self._number_more()):
+            raise MemoryError("the memory that may be used is spent")
+        flat = (ctypes.c_uint64 * self.words)(*words)
+        ctypes.memmove(self["out"], flat, 8 * self.words)
+        if self.words > 1:  # nothing of it is known: each word differs
+            others = (ctypes.c_uint64 * self.words)(*(~word & (1 << 64) - 1 for word in words))
+            ctypes.memmove(self.staff.part("known"), others, 8 * self.words)
+        owner = int(self._add(self.shared))
+        if owner:
+            self.staff.use(owner - 1, self.staff.used(owner - 1) + 1)
+        return bool(owner)
 
     def watch(self, monitors: Iterable[int]) -> None:
         """From now on these are watched for, as long as they remember fewer than they can."""
-        ctypes.memset(self._open, 0, ctypes.sizeof(self._open))
-        for at in monitors:
-            self._open[at] = self._hits[at * (HITS_MAX + 1)] < HITS_MAX
-        for mine, noted in zip((self._cuts, self._transitions), self._noted, strict=False):
-            ctypes.memmove(ctypes.addressof(mine), noted, len(noted))
+        self.staff.watch(tuple(monitors))
 
     def search(self, *, head_max: int, tail_max: int) -> int:
-        """Go on until all is seen (0), so many are expanded (1), or so many are found (2)."""
+        """Go on until all is seen (0), so many are expanded (1) or found (2), or the memory is spent (3)."""
+        self["head_max"], self["tail_max"] = head_max, tail_max
         while True:
-            room = min(self.capacity, int(self["slots"] * LOAD_MAX))
-            self["head_max"], self["tail_max"] = head_max, min(room, tail_max + self.margin)
-            why: int = self._search(self.shared)
-            if why != 2 or self["tail"] > tail_max:
+            self["load_max"] = int(self["slots"] * LOAD_MAX)
+            self["room"] = self.capacity if self.kernel.jobs > 1 else min(self.capacity, self["load_max"])
+            why = self._go()
+            if why <= 2:
                 return why
-            self._make_room()
+            coming = [self.staff.incoming(owner) for owner in range(self.kernel.jobs)]
+            if not (self._widen(self._coming(coming)) if why == 3 else self._number_more()):
+                return 3
 
-    def _make_room(self) -> None:
-        """Room for what the next states to be expanded may lead to."""
-        if self["tail"] + self.margin > self.capacity:
-            self._grow_queue(int(QUEUE_GROWTH * (self["tail"] + self.margin)))
-        if self["tail"] + self.margin > int(self["slots"] * LOAD_MAX):
-            self._grow_table(int((self["tail"] + self.margin) / LOAD_GROWN))
-            if self["tail"]:
-                self._fill(self.shared)
+    def _go(self) -> int:
+        said = self.staff.go(self._work)
+        assert len(set(said)) == 1, f"workers stop together, and for the same reason: {said}"
+        return said[0]
+
+    def _coming(self, several: list[int]) -> list[int]:
+        """How many states there must be room for in each part of the table: one worker does not know beforehand."""
+        return [self.margin] if self.kernel.jobs == 1 else several
+
+    def _widen(self, coming: list[int]) -> bool:
+        """Room for that many states more, if the memory allows it."""
+        jobs = self.kernel.jobs
+        used = [self["tail"]] if jobs == 1 else [self.staff.used(owner) for owner in range(jobs)]
+        needed = self["tail"] + sum(coming)
+        fullest = max(map(sum, zip(used, coming, strict=True)))
+        if fullest > int(self["slots"] * LOAD_MAX):
+            affordable = int((self.bytes_max - self.halves.bytes_taken) / (8 * (1 + LOAD_MAX)))
+            slots = min(max(int(needed / LOAD_GROWN), int(jobs * fullest / LOAD_WIDE)), affordable) // jobs
+            if int(slots * LOAD_MAX) < fullest:
+                return False
+            self._grow_table(slots)
+            self._refill()
+        if needed > self.capacity:
+            if self.bytes_taken + 8 * (needed - self["tail"]) > self.bytes_max:
+                return False
+            self._grow_queue(int(QUEUE_GROWTH * needed))
+        return True
+
+    def _number_more(self) -> bool:
+        """More room for the halves of states, if the memory allows it."""
+        if self.halves.crowded() and self.bytes_taken + self.halves.bytes_more() > self.bytes_max:
+            return False
+        self.halves.grow(self._regrow)
+        return True
+
+    def _refill(self) -> None:
+        """Put the whole queue into an empty table."""
+        for me, used in enumerate(self.staff.go(self._fill)):
+            self.staff.use(me, used)
+
+    def _grow_queue(self, capacity: int) -> None:
+        self["queue"] = allocate(self["queue"], capacity * 8)
+        self["marks"] = allocate(self["marks"], ((capacity >> MARK_BITS) + 2) * 8)
+        self.capacity = capacity
+
+    def _grow_table(self, slots: int) -> None:
+        """Another table of so many slots for each worker: the old one goes first, since the queue holds every state."""
+        free(self["table"])
+        self["table"] = 0
+        size = slots * self.kernel.jobs * 8
+        self["table"], self["slots"] = zeros(size), slots
+        prefer_huge_pages(self["table"], size)
+
+    # Looking at what was found.
 
     def words_of(self, number: int) -> tuple[int, ...]:
         """A state."""
-        size = 8 * self.words
-        found = (ctypes.c_uint64 * self.words).from_address(self["queue"] + number * size)
-        return tuple(found)
+        at = self["queue"] + number * 8
+        if self.words > 1:
+            self["find_from"] = number
+            self._restored(self.shared)
+            at = self.staff.part("known")
+        return tuple((ctypes.c_uint64 * self.words).from_address(at))
 
     def parent(self, number: int) -> int:
         """The first state that leads to this one."""
-        mark = ctypes.c_uint64.from_address(self["marks"] + 8 * (number >> MARK_BITS))
-        self["find_from"] = mark.value
-        self["goal"] = self["queue"] + number * 8 * self.words
+        goal = (ctypes.c_uint64 * self.words)(*self.words_of(number))
+        ctypes.memmove(self["goal"], goal, 8 * self.words)
+        self["find_from"] = ctypes.c_uint64.from_address(self["marks"] + 8 * (number >> MARK_BITS)).value
         found: int = self._find(self.shared)
         assert found >= 0, "every state but the first has a parent"
         return found
@@ -211,58 +286,19 @@ class Memory:
     def least(self, words: tuple[int, ...]) -> tuple[int, ...]:
         """The state that stands for this one, where the module has such."""
         state = (ctypes.c_uint64 * self.words)(*words)
-        self._function("lowest", None)(ctypes.addressof(state))
+        self._function("lowest", None, ctypes.c_void_p)(ctypes.addressof(state))
         return tuple(state)
 
     def meant(self) -> int:
         """How many states those that were found stand for, where the module has such."""
-        found: int = self._function("meant", ctypes.c_int64)(self.shared)
+        found: int = self._function("meant", ctypes.c_int64, ctypes.c_void_p)(self.shared)
         return found
+
+    def restored(self, address: int) -> int:
+        """The words of every state, one after the other, written to the address."""
+        self._restore_all(self.shared, address)
+        return address
 
     def rest(self) -> tuple[list[list[int]], list[int]]:
         """What each monitor has met and how often each cut; until `watch`, expanding leaves no trace."""
-        self._noted = (bytes(self._cuts), bytes(self._transitions))
-        stride = HITS_MAX + 1
-        ctypes.memset(self._open, 0, ctypes.sizeof(self._open))
-        met = [
-            [int(number) for number in self._hits[at + 1 : at + 1 + self._hits[at]]]
-            for at in range(0, len(self._hits), stride)
-        ]
-        return met, [int(count) for count in self._cuts]
-
-    def _function(self, name: str, result: Any) -> Any:
-        return ctypes.CFUNCTYPE(result, ctypes.c_void_p)(self.engine.get_function_address(name))
-
-    def _grow_queue(self, capacity: int) -> None:
-        self["queue"] = allocate(self["queue"], capacity * 8 * self.words)
-        self["marks"] = allocate(self["marks"], ((capacity >> MARK_BITS) + 2) * 8)
-        self.capacity = capacity
-
-    def _grow_table(self, slots: int) -> None:
-        """Another table, empty: the old one is given back first, since the queue holds every state."""
-        free(self["table"])
-        self["table"] = 0
-        self["table"], self["slots"] = zeros(slots * 8 * self.words), slots
-
-
-def allocate(address: int, size: int) -> int:
-    """Memory of another size with the same beginning; at address 0, other memory."""
-    ctypes.pythonapi.PyMem_RawRealloc.restype = ctypes.c_void_p
-    found = ctypes.pythonapi.PyMem_RawRealloc(ctypes.c_void_p(address), ctypes.c_size_t(size))
-    if not found:
-        raise MemoryError(f"{size:,} bytes for the states of a search")
-    return int(found)
-
-
-def zeros(size: int) -> int:
-    """New memory, all zeros."""
-    ctypes.pythonapi.PyMem_RawCalloc.restype = ctypes.c_void_p
-    found = ctypes.pythonapi.PyMem_RawCalloc(ctypes.c_size_t(1), ctypes.c_size_t(size))
-    if not found:
-        raise MemoryError(f"{size:,} bytes for the table of a search")
-    return int(found)
-
-
-def free(address: int) -> None:
-    """Give memory back; 0 is none."""
-    ctypes.pythonapi.PyMem_RawFree(ctypes.c_void_p(address))
+        return self.staff.rest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import overload
 
@@ -12,13 +13,15 @@ from temper.verify.budget import Budget
 from temper.verify.explicit.exploration import TELL_EVERY_SECONDS, Progress
 from temper.verify.explicit.sliced import Slicer
 from temper.verify.native.coding import Coding
+from temper.verify.native.crew import processors
 from temper.verify.native.domain import Domains
 from temper.verify.native.engine import Memory, compiled, is_kept
 from temper.verify.native.ground import Ground
-from temper.verify.native.kernel import BLOCK, module
+from temper.verify.native.kernel import SLICE_MAX, Kernel
 from temper.verify.native.layout import Layout
 from temper.verify.native.least import Least, supported
 from temper.verify.native.looks import Looks
+from temper.verify.native.memory import bytes_text
 from temper.verify.native.monitors import Monitor
 from temper.verify.native.rules import Rules
 from temper.verify.native.unsupported import Unsupported
@@ -26,10 +29,10 @@ from temper.verify.reductions import NO_REDUCTIONS, Reduced, Reductions, ruled_o
 from temper.verify.slicing import unread, unread_said
 from temper.verify.symmetry import alike, alike_said
 
-BYTES_MAX = 4 << 30
-"""How much memory the states may take, where the budget does not say how many they may be."""
+STATES_MAX = 1 << 62
+"""More than any memory holds."""
 PAUSE_STATES = 50_000
-"""How many states are expanded before the clock is looked at."""
+"""How many states each worker expands before the clock is looked at."""
 RENAMED = 3
 """How many states that follow one that is compared are also renamed in Python, which takes its time."""
 LEVELS = (0, 2)
@@ -77,37 +80,36 @@ class NativeExploration:
         starts: Iterable[System] = (),
         levels: tuple[int, ...] = LEVELS,
         reductions: Reductions = NO_REDUCTIONS,
+        jobs: int | None = None,
+        bytes_max: int | None = None,
+        slice_max: int = SLICE_MAX,
     ) -> None:
         self.relation, self.starts = relation(table, universe), tuple(starts)
         self.unread = unread(table, universe) if reductions.slicing else frozenset()
         layout = Layout(table, universe, Domains(table, universe), self.unread)
         self.rules = Rules(table, universe, layout)
-        expand = self.rules.expand()
-        look = Looks(self.rules.layout, self.rules.monitors).look()
+        self._expand = self.rules.expand()
+        self._look = Looks(self.rules.layout, self.rules.monitors).look()
         classes = alike(table, universe, self.unread) if reductions.symmetry else ()
         why = ruled_out(table, live=bool(self.starts)).get("symmetry", "")
         self._unused = (("symmetry", f"{alike_said(classes)} would be alike, but {why}"),) if classes and why else ()
         renamed = () if why else supported(self.rules.layout, classes)
         self.least = Least(self.rules.layout, renamed) if renamed else None
-        least = self.least.functions() if self.least else None
-        monitors, words = self.rules.monitors, self.rules.layout.words
-        tables = self.rules.tables((self.relation.start(), *self.starts))
-        self.text = (
-            "\n".join(tables)
-            + "\n"
-            + module(words, len(monitors.numbers), len(monitors.cuts), self.rules.sites, expand, look, least)
-        )
-        if is_kept(self.text, levels[-1]):
-            levels = levels[-1:]
-        self.memory = Memory(
-            compiled(self.text, levels[0]),
-            words=words,
+        self._least = self.least.functions() if self.least else None
+        self._tables = self.rules.tables((self.relation.start(), *self.starts))
+        monitors, layout = self.rules.monitors, self.rules.layout
+        self.kernel = Kernel(
+            words=layout.words,
             monitors=len(monitors.numbers),
             cuts=len(monitors.cuts),
             sites=self.rules.sites,
-            block=BLOCK,
+            scratch=layout.scratch,
+            jobs=jobs or 1,
+            slice_max=slice_max,
         )
-        self._harder = levels[1:]
+        self._jobs = jobs
+        self._levels = self._best(levels)
+        self.memory = Memory(compiled(self._text(self.kernel), self._levels[0]), self.kernel, bytes_max=bytes_max)
         self.coding = Coding(self.rules.layout)
         self.ground: Ground | None = None
         """What knows numbers, once promises are looked at."""
@@ -128,6 +130,17 @@ class NativeExploration:
         self.met: dict[Monitor, list[int]] = {}
         self.cuts: dict[tuple[str, str], int] = {}
         self._parents: dict[int, int] = {}
+
+    def _best(self, levels: tuple[int, ...]) -> tuple[int, ...]:
+        """The levels to go through: the last one alone, with all its workers, if that code is at hand."""
+        many = replace(self.kernel, jobs=self._jobs or processors())
+        if len(levels) > 1 and is_kept(self._text(many), levels[-1]):
+            self.kernel = many
+            return levels[-1:]
+        return levels
+
+    def _text(self, kernel: Kernel) -> str:
+        return "\n".join([*self._tables, kernel.module(self._expand, self._look, self._least)])
 
     def _encoded(self, start: System) -> tuple[int, ...]:
         try:
@@ -176,12 +189,15 @@ class NativeExploration:
 
     def _go(self, began: float, budget: Budget, progress: Progress | None) -> None:
         told, paused = began, self.expanded
-        most = budget.states_max or BYTES_MAX // self.memory.bytes_each
-        while (why := self.memory.search(head_max=min(paused + PAUSE_STATES, self._layer()), tail_max=most)) != 0:
+        most = budget.states_max or STATES_MAX
+        while (why := self.memory.search(head_max=min(paused + self._pause, self._layer()), tail_max=most)) != 0:
             if why == 2:
                 self._stop(f"{most:,} states are not enough")
                 return
-            if self.expanded < paused + PAUSE_STATES:
+            if why == 3:
+                self._stop(f"{bytes_text(self.memory.bytes_max)} of memory are not enough")
+                return
+            if self.expanded < paused + self._pause:
                 continue
             paused, now = self.expanded, monotonic()
             if now - began >= budget.seconds_max:
@@ -191,9 +207,19 @@ class NativeExploration:
                 queued = len(self.states) - self.expanded
                 progress(len(self.states), self.memory.transitions, now - began, queued=queued, layers=self.layers)
                 told = now
-            if self._harder and now - began >= HARDER_AFTER_SECONDS:
-                self.memory.adopt(compiled(self.text, self._harder[0]))
-                self._harder = self._harder[1:]
+            if len(self._levels) > 1 and now - began >= HARDER_AFTER_SECONDS:
+                self._try_harder()
+
+    @property
+    def _pause(self) -> int:
+        """How many states are expanded before the clock is looked at."""
+        return PAUSE_STATES * self.kernel.jobs
+
+    def _try_harder(self) -> None:
+        """Better code, and as many workers as there are processors if nobody said how many."""
+        self.kernel = replace(self.kernel, jobs=self._jobs or processors())
+        self._levels = self._levels[1:]
+        self.memory.adopt(compiled(self._text(self.kernel), self._levels[0]), self.kernel)
 
     def _layer(self) -> int:
         """Where the layer ends that is being expanded: all that is known when it begins is one step further."""

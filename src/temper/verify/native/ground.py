@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from temper.verify.explicit.terrain import ASKED
-from temper.verify.native.engine import Memory, allocate, free, zeros
+from temper.verify.native.engine import Memory
 from temper.verify.native.ground_text import FIELDS, HEADER, NUMBERS
+from temper.verify.native.memory import allocate, free, zeros
 from temper.verify.native.unsupported import Disagreement, Unsupported
 
-BYTES_MAX = 4 << 30
-"""How much memory the steps between states may take."""
 STATES_MAX = (1 << 32) - 2
 """Numbers of states have 32 bits here."""
 INDEX_LOAD = 0.5
@@ -55,6 +54,8 @@ class Ground:
         self.engine, self.memory, self.masks, self.sites = engine, memory, masks, sites
         self.shared = (ctypes.c_uint64 * len(FIELDS))()
         self.states, self.expanded = memory["tail"], memory["head"]
+        self._borrowed = frozenset({"goal", "queue"})
+        """What others give back."""
         if self.states > STATES_MAX:
             raise MemoryError("too many states to number")
         self._link = self._function("link", ctypes.c_int64)
@@ -63,7 +64,12 @@ class Ground:
         self._are_apart = self._function("are_apart", ctypes.c_int64)
         self._owes = self._function("owes", None)
         self._cuts = (ctypes.c_uint64 * max(1, cuts)).from_address(engine.get_global_value_address("cuts"))
-        self["queue"], self["tail"], self["head"] = memory["queue"], self.states, self.expanded
+        self.bytes_max = memory.bytes_max - memory.bytes_taken
+        self._check_room(0)
+        self["queue"] = (
+            memory["queue"] if memory.words == 1 else memory.restored(allocate(0, 8 * memory.words * self.states))
+        )
+        self["tail"], self["head"] = self.states, self.expanded
         self["slots"] = int(self.states / INDEX_LOAD) + 1
         self["index"] = zeros(4 * self["slots"])
         self["out"] = allocate(0, 8 * (memory.words + 1) * (sites + 1))
@@ -79,7 +85,7 @@ class Ground:
 
     def __del__(self) -> None:
         for name in FIELDS:
-            if name not in NUMBERS and name not in {"queue", "goal"}:
+            if name not in NUMBERS and name not in self._borrowed:
                 free(self[name])
                 self[name] = 0
 
@@ -112,11 +118,15 @@ class Ground:
     def _make_room(self) -> None:
         most = max(self.memory.transitions, self["steps"]) + 2 * self.sites if not self["steps"] else 2 * self["steps"]
         room = max(most, self["steps"] + 2 * self.sites)
-        if room * STEP_BYTES + self.states * STATE_BYTES > BYTES_MAX:
-            raise MemoryError("too many steps to keep")
+        self._check_room(room)
         self["targets"] = allocate(self["targets"], 4 * room)
         self["sorts"] = allocate(self["sorts"], 4 * room)
         self["steps_max"] = room
+
+    def _check_room(self, steps: int) -> None:
+        words = self.memory.words if self.memory.words > 1 else 0
+        if steps * STEP_BYTES + self.states * (STATE_BYTES + 8 * words) > self.bytes_max:
+            raise MemoryError("too many steps to keep")
 
     def steps_of(self, number: int) -> tuple[tuple[int, int], ...]:
         """Target and kind of each step out of a state."""
@@ -127,7 +137,7 @@ class Ground:
 
     def owed(self, number: int) -> int:
         """What is pending or armed in a state."""
-        self._owes(self.memory["queue"] + 8 * self.memory.words * number)
+        self._owes(self["queue"] + 8 * self.memory.words * number)
         return self._mask("owed_now")
 
     def is_cut(self, number: int) -> bool:

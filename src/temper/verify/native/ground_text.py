@@ -9,7 +9,7 @@ from temper.machine import Property, RefType
 from temper.verify.native.algebra import Scope
 from temper.verify.native.cycles import APART, COMPONENTS
 from temper.verify.native.debts import Debts
-from temper.verify.native.kernel import compared, hashing, load, model
+from temper.verify.native.kernel import compared, load, model
 from temper.verify.native.layout import Layout
 from temper.verify.native.links import CUT_AGAIN, LINK, LOOKUP, MARK_ALL, NUMBER_ALL, REGION
 from temper.verify.native.meant import known, truth
@@ -87,16 +87,51 @@ def ground_text(
             *(f"@{name} = global [{masks} x i64] zeroinitializer" for name in MASKS),
             _kinds(debts),
             *tables,
-            model("expand", layout.words, expand, "i64 %number, ptr %out", "ptr"),
+            f"@scratch = global [{max(1, layout.scratch)} x i64] zeroinitializer",
+            model("expand", layout.words, expand, "i64 %number, ptr %out", "ptr", pointers=_pointers()),
             _function("mark", layout, "i64 %binding", "i64", _mark(layout, promised)),
             _function("owes", layout, "", "void", _owes(layout, debts)),
             _on_kinds("show", masks, [("owed_now", OWED)]),
             _on_kinds("pay", masks, [("paid_all", PAID), ("asked_all", ASKED), ("kept_all", KEPT)]),
             _is_left_out(masks),
-            hashing(layout.words),
+            _hashing(layout.words),
             _loops(layout.words, masks, sites),
         ]
     )
+
+
+def _pointers() -> list[str]:
+    """Where the relation counts: there is one worker, so that it counts in the module itself."""
+    return [
+        f"  %{name} = getelementptr i8, ptr @{name}, i64 0" for name in ("transitions", "gave_up", "cuts", "scratch")
+    ]
+
+
+def _hashing(words: int) -> str:
+    """Where a state is looked for first: a multiplicative mix of its words, spread over the slots."""
+    lines = ["define internal i64 @hash(ptr %state, i64 %slots) alwaysinline {"]
+    mixed = "0"
+    for at in range(words):
+        lines += [
+            f"  %p{at} = getelementptr i64, ptr %state, i64 {at}",
+            f"  %w{at} = load i64, ptr %p{at}",
+            f"  %x{at} = xor i64 {mixed}, %w{at}",
+            f"  %m{at} = mul i64 %x{at}, -7046029254386353131",
+            f"  %s{at} = lshr i64 %m{at}, 32",
+            f"  %h{at} = xor i64 %m{at}, %s{at}",
+        ]
+        mixed = f"%h{at}"
+    lines += [
+        f"  %again = mul i64 {mixed}, -4417276706812531889",
+        "  %wide = zext i64 %again to i128",
+        "  %many = zext i64 %slots to i128",
+        "  %product = mul i128 %wide, %many",
+        "  %high = lshr i128 %product, 64",
+        "  %slot = trunc i128 %high to i64",
+        "  ret i64 %slot",
+        "}",
+    ]
+    return "\n".join(lines)
 
 
 def _kinds(debts: Debts) -> str:

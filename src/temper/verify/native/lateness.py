@@ -135,27 +135,27 @@ class Lateness:
         """The form of a fenced lane takes much code, so that it is a function of its own."""
         w = self.writer
         late = [*late, *[0] * (len(lane.late) + lane.leaving_max - len(late))]
-        places = [w.emit(f"getelementptr i64, ptr @scratch, i64 {at}") for at in range(len(slots) + len(late))]
+        places = [w.emit(f"getelementptr i64, ptr %scratch, i64 {at}") for at in range(len(slots) + len(late))]
         for place, each in zip(places, [*slots, *late], strict=True):
             w.line(f"store i64 {text(each)}, ptr {place}")
-        fine = w.emit(f"call i1 @form{self.layout.lanes.index(lane)}()")
+        fine = w.emit(f"call i1 @form{self.layout.lanes.index(lane)}(ptr %scratch, ptr %gave_up)")
         found = [w.emit(f"load i64, ptr {place}") for place in places]
         return list(found[: len(slots)]), list(found[len(slots) :]), fine
 
     def functions(self) -> list[str]:
         """The functions that bring fenced lanes into their form."""
-        found = ["@scratch = internal global [256 x i64] zeroinitializer"]
+        found: list[str] = []
         for lane in self.lanes:
             if lane.rank_width:
                 within = Lateness(Writer(), self.layout)
                 body = within._function(lane)
                 name = f"@form{self.layout.lanes.index(lane)}"
-                found += [f"define internal i1 {name}() noinline {{", "entry:", *body, "}"]
+                found += [f"define internal i1 {name}(ptr %scratch, ptr %gave_up) noinline {{", "entry:", *body, "}"]
         return found
 
     def _function(self, lane: Lane) -> list[str]:
         w, count = self.writer, len(lane.slots) + len(lane.late) + lane.leaving_max
-        places = [w.emit(f"getelementptr i64, ptr @scratch, i64 {at}") for at in range(count)]
+        places = [w.emit(f"getelementptr i64, ptr %scratch, i64 {at}") for at in range(count)]
         held: list[Word] = [w.emit(f"load i64, ptr {place}") for place in places]
         slots, late, fine = self._formed(lane, held[: len(lane.slots)], held[len(lane.slots) :])
         for place, each in zip(places, [*slots, *late], strict=True):
@@ -208,8 +208,8 @@ class Lateness:
         """Merging once may leave neighbours that a later step would merge; native code does not follow that far."""
         again = self.writer.or_(*self._repeated(lane, late))
         if again is not False:
-            held = self.writer.emit("load i64, ptr @gave_up")
-            self.writer.line(f"store i64 {self.writer.either(held, self.writer.as_word(again))}, ptr @gave_up")
+            held = self.writer.emit("load i64, ptr %gave_up")
+            self.writer.line(f"store i64 {self.writer.either(held, self.writer.as_word(again))}, ptr %gave_up")
 
     def _ranked(self, lane: Lane, slots: list[Word], late: list[Word]) -> tuple[list[Word], list[Word]]:
         """Every rank replaced by the number of lower ones that there are."""

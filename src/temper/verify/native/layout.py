@@ -231,18 +231,24 @@ class Layout:
             entity.name: Zones(entity, at) for at, entity in enumerate(table.entities) if entity.name in zoned
         }
         entities = [entity for entity in table.entities if universe.world or not entity.world]
-        self.instances = tuple(
-            self._instance(entity, Address(entity.name, ident))
+        sites = list(templates(table))
+        placed = [
+            self._placed(entity, Address(entity.name, ident), sites)
             for entity in sorted(entities, key=lambda e: e.name)
             for ident in universe.ids_of(entity.name)
-        )
+        ]
+        self.instances = tuple(instance for instance, _, _ in placed)
         self.by_address = {place.address: place for place in self.instances}
-        sites = list(templates(table))
-        self.lanes = tuple(self._lanes(sites))
-        self.mail = tuple(self._mail(sites))
+        self.lanes = tuple(lane for _, lanes, _ in placed for lane in lanes)
+        self.mail = tuple(posted for _, _, mail in placed for posted in mail)
         self.by_mail = {(place.owner, place.site, place.receiver): place for place in self.mail}
         self.by_lane = {(lane.owner, lane.effect.name): lane for lane in self.lanes}
         self.words = len(self._used)
+
+    @property
+    def scratch(self) -> int:
+        """How many words it takes to bring a lane into its form."""
+        return max((len(lane.slots) + len(lane.late) + lane.leaving_max for lane in self.lanes), default=0)
 
     # Taking room.
 
@@ -257,6 +263,13 @@ class Layout:
             raise Unsupported(f"a state of more than {WORDS_MAX} words")
         self._used.append(width)
         return Bits(len(self._used) - 1, 0, width)
+
+    def _placed(
+        self, entity: Entity, address: Address, sites: Sites
+    ) -> tuple[InstancePlace, tuple[Lane, ...], tuple[MailPlace, ...]]:
+        """An instance with what it has asked and sent, side by side: what changes together lies together."""
+        place = self._instance(entity, address)
+        return place, tuple(self._lanes(place, sites)), tuple(self._mail(place, sites))
 
     def _instance(self, entity: Entity, address: Address) -> InstancePlace:
         controls = entity.states if entity.single else (NEW, *entity.states)
@@ -296,17 +309,16 @@ class Layout:
             value = initial.get(self.domains.value(type_.key, key), found.start)
             yield FieldPlace(self._take(found.item.width), found.item, found.item.encode(value))
 
-    def _lanes(self, sites: Sites) -> Iterator[Lane]:
-        for place in self.instances:
-            entity = place.entity
-            for effect in self.table.effects:
-                asking = [
-                    (Site(entity.name, action.name, case, position), template)
-                    for owner, action, case, position, template in sites
-                    if owner is entity and isinstance(template, Request) and template.effect == effect.name
-                ]
-                if asking:
-                    yield self._lane(place.address, effect, asking)
+    def _lanes(self, place: InstancePlace, sites: Sites) -> Iterator[Lane]:
+        entity = place.entity
+        for effect in self.table.effects:
+            asking = [
+                (Site(entity.name, action.name, case, position), template)
+                for owner, action, case, position, template in sites
+                if owner is entity and isinstance(template, Request) and template.effect == effect.name
+            ]
+            if asking:
+                yield self._lane(place.address, effect, asking)
 
     def _lane(self, owner: Address, effect: Effect, asking: list[tuple[Site, Request]]) -> Lane:
         width = len(asking).bit_length()
@@ -339,13 +351,12 @@ class Layout:
             for name, expression in outcome.told:
                 yield Told(outcome.name, name, expression, packing(self.domains, types[name]))
 
-    def _mail(self, sites: Sites) -> Iterator[MailPlace]:
-        for place in self.instances:
-            for entity, action, case, position, template in sites:
-                if entity is place.entity and isinstance(template, Send | Spawn):
-                    site = Site(entity.name, action.name, case, position)
-                    for ident in self._receivers(place.address, template):
-                        yield self._mail_place(place.address, site, template, Address(template.entity, ident))
+    def _mail(self, place: InstancePlace, sites: Sites) -> Iterator[MailPlace]:
+        for entity, action, case, position, template in sites:
+            if entity is place.entity and isinstance(template, Send | Spawn):
+                site = Site(entity.name, action.name, case, position)
+                for ident in self._receivers(place.address, template):
+                    yield self._mail_place(place.address, site, template, Address(template.entity, ident))
 
     def _receivers(self, owner: Address, template: Send | Spawn) -> tuple[str, ...]:
         ids = self.universe.ids_of(template.entity)

@@ -1,4 +1,4 @@
-"""The loop of the search as LLVM's text, with a `$` before what depends on the model."""
+"""The loop of one worker as LLVM's text, with a `$` before what depends on the model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ $load_table
 $load_slots
 $load_head
 $load_tail
-$load_tail_max
+$load_room
 $load_head_max
+$load_tail_max
 $load_out
-$load_marks
+$load_shorts
 $load_hashes
+$load_fresh
+$load_marks
+$load_nodes
+$load_owns
+  %own = load ptr, ptr %owns
   br label %block
 block:
   %head.b = phi i64 [%head, %entry], [%head.n, %looked]
@@ -23,26 +29,34 @@ block:
   br i1 %none, label %leave, label %limits
 limits:
   %late = icmp uge i64 %head.b, %head_max
-  br i1 %late, label %leave, label %room
-room:
-  %needed = add i64 %tail.b, $room
-  %full = icmp ugt i64 %needed, %tail_max
-  br i1 %full, label %leave, label %expand
+  br i1 %late, label %leave, label %many
+many:
+  %spent = icmp ugt i64 %tail.b, %tail_max
+  br i1 %spent, label %leave, label %place
+place:
+  %needed = add i64 %tail.b, $block
+  %full = icmp ugt i64 %needed, %room
+  br i1 %full, label %leave, label %halves
+halves:
+  %crowded = $crowded
+  br i1 %crowded, label %leave, label %expand
 leave:
-  %why = phi i64 [0, %block], [1, %limits], [2, %room]
+  %why = phi i64 [0, %block], [1, %limits], [2, %many], [3, %place], [4, %halves]
   store i64 %head.b, ptr %head.p
   store i64 %tail.b, ptr %tail.p
   ret i64 %why
 expand:
-  %head.e = phi i64 [%head.b, %room], [%head.n, %next]
-  %out.e = phi ptr [%out, %room], [%out.n, %next]
-  %offset = mul i64 %head.e, $size
-  %state = getelementptr i8, ptr %queue, i64 %offset
-  %out.n = call ptr @expand(ptr %state, i64 %head.e, ptr %out.e)
+  %head.e = phi i64 [%head.b, %halves], [%head.n, %next]
+  %out.e = phi ptr [%out, %halves], [%out.n, %next]
+  %shorts.e = phi ptr [%shorts, %halves], [%shorts.n, %next]
+  %out.n = call ptr @successors(ptr %queue, i64 %head.e, ptr %out.e, ptr %own, ptr %nodes)
+  call void @shortened(ptr %out.e, ptr %out.n, ptr %shorts.e, ptr %own, ptr %nodes)
   %head.n = add i64 %head.e, 1
   %begin = ptrtoint ptr %out to i64
   %end = ptrtoint ptr %out.n to i64
   %bytes = sub i64 %end, %begin
+  %count = udiv exact i64 %bytes, $size
+  %shorts.n = getelementptr i64, ptr %shorts, i64 %count
   %enough = icmp uge i64 %bytes, $enough
   %far = call i64 @llvm.umin.i64(i64 %tail.b, i64 %head_max)
   %last = icmp uge i64 %head.n, %far
@@ -51,18 +65,17 @@ expand:
 next:
   br label %expand
 gathered:
-  %count = udiv exact i64 %bytes, $size
   %nothing = icmp eq i64 %count, 0
   br i1 %nothing, label %looked0, label %hashing
 hashing:
   %i = phi i64 [0, %gathered], [%i.n, %hashing]
-  %i.o = mul i64 %i, $size
-  %i.s = getelementptr i8, ptr %out, i64 %i.o
-  %i.h = call i64 @hash(ptr %i.s, i64 %slots)
+  %i.p = getelementptr i64, ptr %shorts, i64 %i
+  %i.s = load i64, ptr %i.p
+  %i.h = call i64 @hash(i64 %i.s)
+  %i.t = call i64 @spread(i64 %i.h, i64 %slots)
   %i.k = getelementptr i64, ptr %hashes, i64 %i
-  store i64 %i.h, ptr %i.k
-  %i.t = mul i64 %i.h, $size
-  %i.a = getelementptr i8, ptr %table, i64 %i.t
+  store i64 %i.t, ptr %i.k
+  %i.a = getelementptr i64, ptr %table, i64 %i.t
   call void @llvm.prefetch.p0(ptr %i.a, i32 1, i32 1, i32 1)
   %i.n = add i64 %i, 1
   %i.end = icmp eq i64 %i.n, %count
@@ -70,16 +83,18 @@ hashing:
 probing:
   %j = phi i64 [0, %hashing], [%j.n, %probed]
   %tail.j = phi i64 [%tail.b, %hashing], [%tail.m, %probed]
-  %j.o = mul i64 %j, $size
-  %from = getelementptr i8, ptr %out, i64 %j.o
+  %j.p = getelementptr i64, ptr %shorts, i64 %j
+  %j.s = load i64, ptr %j.p
   %j.k = getelementptr i64, ptr %hashes, i64 %j
-  %j.h = load i64, ptr %j.k
-  %new = call i1 @probe(ptr %from, ptr %table, i64 %slots, i64 %j.h)
-  br i1 %new, label %fresh, label %probed
-fresh:
-  %to.o = mul i64 %tail.j, $size
-  %to = getelementptr i8, ptr %queue, i64 %to.o
-$copy
+  %j.t = load i64, ptr %j.k
+  %new = call i1 @probe(i64 %j.s, ptr %table, i64 %slots, i64 %j.t)
+  br i1 %new, label %found, label %probed
+found:
+  %to = getelementptr i64, ptr %queue, i64 %tail.j
+  store i64 %j.s, ptr %to
+  %nth = sub i64 %tail.j, %tail.b
+  %fresh.p2 = getelementptr i64, ptr %fresh, i64 %nth
+  store i64 %j, ptr %fresh.p2
   %low = and i64 %tail.j, $mark_mask
   %marked = icmp eq i64 %low, 0
   br i1 %marked, label %mark, label %appended
@@ -101,9 +116,12 @@ looking0:
   br i1 %some, label %looking, label %looked1
 looking:
   %l = phi i64 [%tail.b, %looking0], [%l.n, %looking]
-  %l.o = mul i64 %l, $size
-  %l.s = getelementptr i8, ptr %queue, i64 %l.o
-  call void @look(ptr %l.s, i64 %l)
+  %l.i = sub i64 %l, %tail.b
+  %l.f = getelementptr i64, ptr %fresh, i64 %l.i
+  %l.j = load i64, ptr %l.f
+  %l.o = mul i64 %l.j, $size
+  %l.s = getelementptr i8, ptr %out, i64 %l.o
+  call void @look(ptr %l.s, i64 %l, ptr %own)
   %l.n = add i64 %l, 1
   %l.end = icmp eq i64 %l.n, %tail.m
   br i1 %l.end, label %looked1, label %looking
@@ -116,7 +134,8 @@ looked:
   br label %block
 }
 """
-"""Searches until the queue is empty (0), enough is expanded (1), or the room may not do for another block (2)."""
+"""Searches until the queue is empty (0), enough is expanded (1) or found (2), or until there may not be room for
+another block: in the queue or the table (3), or among the halves of states (4)."""
 
 ADD = """
 define i64 @add(ptr %shared) {
@@ -126,16 +145,26 @@ $load_table
 $load_slots
 $load_head
 $load_tail
-$load_goal
+$load_out
+$load_shorts
 $load_marks
-  %h = call i64 @hash(ptr %goal, i64 %slots)
-  %new = call i1 @probe(ptr %goal, ptr %table, i64 %slots, i64 %h)
+$load_nodes
+$load_owns
+  %own = load ptr, ptr %owns
+  %end = getelementptr i64, ptr %out, i64 $words
+  call void @shortened(ptr %out, ptr %end, ptr %shorts, ptr %own, ptr %nodes)
+  %short = load i64, ptr %shorts
+  %hash = call i64 @hash(i64 %short)
+  %owner = call i64 @spread(i64 %hash, i64 $jobs)
+  %rest = mul i64 %hash, $jobs
+  %home = call i64 @spread(i64 %rest, i64 %slots)
+  %part.o = mul i64 %owner, %slots
+  %part = getelementptr i64, ptr %table, i64 %part.o
+  %new = call i1 @probe(i64 %short, ptr %part, i64 %slots, i64 %home)
   br i1 %new, label %fresh, label %known
 fresh:
-  %to.o = mul i64 %tail, $size
-  %to = getelementptr i8, ptr %queue, i64 %to.o
-  %from = getelementptr i8, ptr %goal, i64 0
-$copy
+  %to = getelementptr i64, ptr %queue, i64 %tail
+  store i64 %short, ptr %to
   %low = and i64 %tail, $mark_mask
   %marked = icmp eq i64 %low, 0
   br i1 %marked, label %mark, label %look
@@ -145,38 +174,16 @@ mark:
   store i64 %head, ptr %mark.p
   br label %look
 look:
-  call void @look(ptr %to, i64 %tail)
+  call void @look(ptr %out, i64 %tail, ptr %own)
   %more = add i64 %tail, 1
   store i64 %more, ptr %tail.p
-  ret i64 1
+  %told = add i64 %owner, 1
+  ret i64 %told
 known:
   ret i64 0
 }
 """
-"""Puts a state in which runs begin behind the others, looked at, unless it is known: then 0."""
-
-FILL = """
-define void @fill(ptr %shared) {
-entry:
-$load_queue
-$load_table
-$load_slots
-$load_tail
-  br label %loop
-loop:
-  %i = phi i64 [0, %entry], [%n, %loop]
-  %o = mul i64 %i, $size
-  %s = getelementptr i8, ptr %queue, i64 %o
-  %h = call i64 @hash(ptr %s, i64 %slots)
-  %new = call i1 @probe(ptr %s, ptr %table, i64 %slots, i64 %h)
-  %n = add i64 %i, 1
-  %end = icmp eq i64 %n, %tail
-  br i1 %end, label %done, label %loop
-done:
-  ret void
-}
-"""
-"""Puts the whole queue into an empty table."""
+"""Puts the state in `out`, in which runs begin, behind the others. Gives its owner, from 1; 0 if it is known."""
 
 FIND = """
 define i64 @find(ptr %shared) {
@@ -186,15 +193,16 @@ $load_find_from
 $load_tail
 $load_out
 $load_goal
+$load_nodes
+$load_owns
+  %own = load ptr, ptr %owns
   br label %state
 state:
   %i = phi i64 [%find_from, %entry], [%i.n, %exhausted]
   %over = icmp uge i64 %i, %tail
   br i1 %over, label %missing, label %expand
 expand:
-  %o = mul i64 %i, $size
-  %s = getelementptr i8, ptr %queue, i64 %o
-  %end = call ptr @expand(ptr %s, i64 %i, ptr %out)
+  %end = call ptr @successors(ptr %queue, i64 %i, ptr %out, ptr %own, ptr %nodes)
   br label %next
 next:
   %each = phi ptr [%out, %expand], [%each.n, %differs]
@@ -223,9 +231,10 @@ entry:
 $load_queue
 $load_find_from
 $load_out
-  %o = mul i64 %find_from, $size
-  %s = getelementptr i8, ptr %queue, i64 %o
-  %end = call ptr @expand(ptr %s, i64 %find_from, ptr %out)
+$load_nodes
+$load_owns
+  %own = load ptr, ptr %owns
+  %end = call ptr @successors(ptr %queue, i64 %find_from, ptr %out, ptr %own, ptr %nodes)
   %from = ptrtoint ptr %out to i64
   %to = ptrtoint ptr %end to i64
   %bytes = sub i64 %to, %from
@@ -234,3 +243,109 @@ $load_out
 }
 """
 """Expands the state `find_from` alone, and gives how many other states it leads to."""
+
+RESTORED = """
+define void @restore_all(ptr %shared, ptr %to) {
+entry:
+$load_queue
+$load_tail
+$load_nodes
+$load_owns
+  %own = load ptr, ptr %owns
+  br label %each
+each:
+  %i = phi i64 [0, %entry], [%i.n, %copy]
+  %over = icmp uge i64 %i, %tail
+  br i1 %over, label %end, label %copy
+copy:
+  %s = call ptr @state_at(ptr %queue, i64 %i, ptr %own, ptr %nodes)
+  %o = mul i64 %i, $words
+  %p = getelementptr i64, ptr %to, i64 %o
+  call void @llvm.memcpy.p0.p0.i64(ptr %p, ptr %s, i64 $size, i1 false)
+  %i.n = add i64 %i, 1
+  br label %each
+end:
+  ret void
+}
+
+define void @restored(ptr %shared) {
+entry:
+$load_queue
+$load_find_from
+$load_nodes
+$load_owns
+  %own = load ptr, ptr %owns
+  %at = getelementptr i64, ptr %queue, i64 %find_from
+  %short = load i64, ptr %at
+  %known = getelementptr i64, ptr %own, i64 $known
+  $restore
+  ret void
+}
+"""
+"""Write the words of all states, or of `find_from` to where a worker keeps the state that it is at."""
+
+FILL = """
+define i64 @fill(ptr %shared, i64 %me) {
+entry:
+$load_queue
+$load_table
+$load_slots
+$load_tail
+  %shorts = alloca [$batch x i64]
+  %homes = alloca [$batch x i64]
+  %part.o = mul i64 %me, %slots
+  %part = getelementptr i64, ptr %table, i64 %part.o
+  br label %batch
+batch:
+  %b = phi i64 [0, %entry], [%b.e, %done]
+  %used = phi i64 [0, %entry], [%used.n, %done]
+  %over = icmp uge i64 %b, %tail
+  br i1 %over, label %end, label %begin
+begin:
+  %b.n = add i64 %b, $batch
+  %b.last = icmp ult i64 %b.n, %tail
+  %b.e = select i1 %b.last, i64 %b.n, i64 %tail
+  br label %gather
+gather:
+  %i = phi i64 [%b, %begin], [%i.n, %gather]
+  %n = phi i64 [0, %begin], [%n.n, %gather]
+  %i.p = getelementptr i64, ptr %queue, i64 %i
+  %short = load i64, ptr %i.p
+  %hash = call i64 @hash(i64 %short)
+  %owner = call i64 @spread(i64 %hash, i64 $jobs)
+  %rest = mul i64 %hash, $jobs
+  %home = call i64 @spread(i64 %rest, i64 %slots)
+  %s.p = getelementptr i64, ptr %shorts, i64 %n
+  store i64 %short, ptr %s.p
+  %h.p = getelementptr i64, ptr %homes, i64 %n
+  store i64 %home, ptr %h.p
+  %mine = icmp eq i64 %owner, %me
+  %asked.p = getelementptr i64, ptr %part, i64 %home
+  %asked = select i1 %mine, ptr %asked.p, ptr %i.p
+  call void @llvm.prefetch.p0(ptr %asked, i32 1, i32 1, i32 1)
+  %one = zext i1 %mine to i64
+  %n.n = add i64 %n, %one
+  %i.n = add i64 %i, 1
+  %i.end = icmp eq i64 %i.n, %b.e
+  br i1 %i.end, label %gathered, label %gather
+gathered:
+  %used.n = add i64 %used, %n.n
+  %nothing = icmp eq i64 %n.n, 0
+  br i1 %nothing, label %done, label %put
+put:
+  %k = phi i64 [0, %gathered], [%k.n, %put]
+  %k.s = getelementptr i64, ptr %shorts, i64 %k
+  %k.short = load i64, ptr %k.s
+  %k.h = getelementptr i64, ptr %homes, i64 %k
+  %k.home = load i64, ptr %k.h
+  %new = call i1 @probe(i64 %k.short, ptr %part, i64 %slots, i64 %k.home)
+  %k.n = add i64 %k, 1
+  %k.end = icmp eq i64 %k.n, %n.n
+  br i1 %k.end, label %done, label %put
+done:
+  br label %batch
+end:
+  ret i64 %used
+}
+"""
+"""Puts those states of the queue that are a worker's into its empty part of the table, and gives how many they are."""

@@ -40,7 +40,7 @@ class Monitors:
         writer.place(wanted)
         writer.branch(condition(), yes, on)
         writer.place(yes)
-        writer.line(f"call void @hit(i64 {at}, i64 %number)")
+        writer.line(f"call void @hit(ptr %open, ptr %hits, i64 {at}, i64 %number)")
         writer.place(on)
 
     def cut(self, writer: Writer, bound: str, where: str) -> None:
@@ -48,10 +48,10 @@ class Monitors:
         if not writer.is_open:
             return
         at = self.cuts.setdefault((bound, where), len(self.cuts))
-        place = writer.emit(f"getelementptr i64, ptr @cuts, i64 {at}")
+        place = writer.emit(f"getelementptr i64, ptr %cuts, i64 {at}")
         count = writer.emit(f"load i64, ptr {place}")
         writer.line(f"store i64 {writer.add(count, 1)}, ptr {place}")
 
     def _is_open(self, writer: Writer, at: int) -> str:
-        place = writer.emit(f"getelementptr i8, ptr @open, i64 {at}")
+        place = writer.emit(f"getelementptr i8, ptr %open, i64 {at}")
         return writer.emit(f"icmp ne i8 {writer.emit(f'load i8, ptr {place}')}, 0")

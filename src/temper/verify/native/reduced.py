@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 REDUCED = """
-define internal ptr @expand(ptr noalias readonly %state, i64 %number, ptr %out) {
+define internal ptr @expand(ptr noalias readonly %state, i64 %number, ptr noalias %out, ptr noalias %own) {
 entry:
-  %end = call ptr @steps(ptr %state, i64 %number, ptr %out)
+  %end = call ptr @steps(ptr %state, i64 %number, ptr %out, ptr %own)
   br label %next
 next:
   %each = phi ptr [%out, %entry], [%each.n, %some]
@@ -34,12 +34,14 @@ define i64 @meant(ptr %shared) {
 entry:
 $load_queue
 $load_tail
+$load_nodes
+$load_owns
+  %own = load ptr, ptr %owns
   br label %next
 next:
   %i = phi i64 [0, %entry], [%i.n, %next]
   %sum = phi i64 [0, %entry], [%sum.n, %next]
-  %o = mul i64 %i, $size
-  %s = getelementptr i8, ptr %queue, i64 %o
+  %s = call ptr @state_at(ptr %queue, i64 %i, ptr %own, ptr %nodes)
   %many = call i64 @orbit(ptr %s)
   %sum.n = add i64 %sum, %many
   %i.n = add i64 %i, 1

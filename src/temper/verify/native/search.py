@@ -33,14 +33,19 @@ def search_natively(
     progress: Progress | None = None,
     levels: tuple[int, ...] = LEVELS,
     reductions: Reductions = NO_REDUCTIONS,
+    jobs: int | None = None,
 ) -> Report:
     """Search the table's whole relation within the universe in native code, and report as `explicit.search` does.
 
-    Raises `Unsupported` for a table that native code does not take on. `levels` are how hard the code is optimised.
+    Raises `Unsupported` for a table that native code does not take on. `levels` are how hard the code is optimised;
+    without `jobs`, as many workers as there are processors come to help once a search turns out to be large.
     """
-    exploration = NativeExploration(table, universe, starts=starts, levels=levels, reductions=reductions)
-    exploration.search(budget or Budget(), progress)
-    return judged(exploration, budget or Budget(), progress)
+    budget = budget or Budget()
+    exploration = NativeExploration(
+        table, universe, starts=starts, levels=levels, reductions=reductions, jobs=jobs, bytes_max=budget.bytes_max
+    )
+    exploration.search(budget, progress)
+    return judged(exploration, budget, progress)
 
 
 def judged(exploration: NativeExploration, budget: Budget | None = None, progress: Progress | None = None) -> Report:
