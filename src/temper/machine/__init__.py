@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from temper.machine.policy import Decision, PolicyProblem, cedar_schema, policy_problems
     from temper.machine.property import Property, PropertyKind
     from temper.machine.python import Environment, View, evaluator
-    from temper.machine.reads import expressions, world_matters
+    from temper.machine.reads import expressions, property_parts, world_matters
     from temper.machine.relation import Relation, next_steps, relation, start
     from temper.machine.step import Stepper, absent, initial_cells, spawns_max, step, stepper
     from temper.machine.successor import RANGE, SAME_KEY, UNHANDLED, Cut, Step, Successor, Timing, Violation
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         Timer,
         TransitionTable,
         Update,
+        action_expressions,
         templates,
     )
     from temper.machine.target import Again, Ignored, Stepped, Taken, Unhandled, apply_target
@@ -259,6 +260,7 @@ __all__ = [
     "Violation",
     "Zone",
     "absent",
+    "action_expressions",
     "apply_target",
     "args_from_json",
     "args_key",
@@ -295,6 +297,7 @@ __all__ = [
     "parts",
     "policy_problems",
     "promises",
+    "property_parts",
     "reach",
     "relation",
     "rhythm",

@@ -22,6 +22,8 @@ class Exhausted:
 
     scope: str
     states: int
+    whole: bool = True
+    """Whether `states` counts all of them, or only those looked at where the others were known to show nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

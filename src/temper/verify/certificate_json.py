@@ -243,8 +243,8 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, Any]:
     match verdict:
         case Proved(because, trace) | Refuted(because, trace):
             rest: dict[str, Any] = {"because": because, "trace": None if trace is None else trace_to_json(trace)}
-        case Exhausted(scope, states):
-            rest = {"scope": scope, "states": states}
+        case Exhausted(scope, states, whole):
+            rest = {"scope": scope, "states": states, **({} if whole else {"whole": False})}
         case Survived(runs, seeds, faults):
             rest = {"runs": runs, "seeds": seeds, "faults": faults}
         case Unknown(because):
@@ -260,7 +260,7 @@ def _verdict_from_json(data: dict[str, Any]) -> Verdict:
             trace = None if data["trace"] is None else trace_from_json(data["trace"])
             return (Proved if kind == "proved" else Refuted)(data["because"], trace)
         case "exhausted":
-            return Exhausted(data["scope"], data["states"])
+            return Exhausted(data["scope"], data["states"], data.get("whole", True))
         case "survived":
             return Survived(data["runs"], data["seeds"], data["faults"])
         case "unknown":

@@ -4,24 +4,31 @@ Compiling a table takes longer than searching a few thousand states does, so the
 done by then, native code begins anew and tells the same docket. What native code does not take on it says, and the
 plain search goes on where it was.
 
-Renaming states takes longer than looking at a few hundred more of them does, so symmetry waits until then, too.
+Renaming states takes longer than looking at a few hundred more of them does, so symmetry waits until then, too. Where
+one order of steps leaves out much (`one_order`), that is tried before native code is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from temper.machine import System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch, Progress, Report
+from temper.verify.explicit.ordered import OrderedSearch
 from temper.verify.native import Disagreement, Unsupported
+from temper.verify.one_order import in_one_order, why_not
 from temper.verify.reductions import EVERY_REDUCTION, AstrayError, Reductions
 
 NATIVE_FROM = 500
 """How many states the plain search looks at before native code is asked."""
+
+FIRST_SECONDS = 10.0
+"""How long native code looks at everything before one order is followed further, where that leaves out much."""
 
 WORTH_SAYING = 20_000
 """How many states make a search so long that people should hear why it was not made shorter."""
@@ -74,17 +81,75 @@ def _exhausted(
         plain.go_on(live, small, progress)
     if not _is_large(plain, small, budget):
         return plain.report(len(live))
-    left = replace(budget, seconds_max=budget.seconds_max - plain.exploration.seconds)
-    found = _natively(
-        table, universe=universe, budget=left, starts=live, progress=progress, reductions=reductions, jobs=jobs
+    ordered = in_one_order(plain, budget, progress) if reductions.partial_order and not live else None
+    if ordered is not None and ordered.is_done:
+        return ordered.report()
+    if _is_interrupted(plain, ordered) or not _is_large(plain, small, budget):
+        return plain.report(len(live))
+    left = _left(budget, plain, ordered)
+    natively = partial(
+        _natively, table, universe=universe, starts=live, progress=progress, reductions=reductions, jobs=jobs
     )
+    if ordered is None or ordered.found:
+        found = natively(budget=left)
+    else:
+        found = _in_turns(plain, ordered, left, progress, natively)
+        left = _left(budget, plain, ordered)
+        budget = replace(budget, seconds_max=plain.exploration.seconds + left.seconds_max)
     if isinstance(found, Report):
-        return _brief(found)
+        return _brief(why_not(plain, found, live=bool(live)) if reductions.partial_order else found)
     with_symmetry = PlainSearch(table, universe, reductions=reductions, live=bool(live))
     if with_symmetry.abstraction.size is not None:
         plain, budget, is_live = with_symmetry, left, False
     plain.abstraction = with_symmetry.abstraction
-    return _told(_plainly(plain, live, budget, progress, is_live=is_live), found)
+    report = _plainly(plain, live, budget, progress, is_live=is_live)
+    return _told(why_not(plain, report, live=bool(live)) if reductions.partial_order else report, found)
+
+
+class Natively(Protocol):
+    """The native search of one table, but for the budget that it has."""
+
+    def __call__(self, *, budget: Budget) -> Report | Unsupported: ...
+
+
+def _in_turns(
+    plain: PlainSearch, ordered: OrderedSearch, left: Budget, progress: Progress | None, natively: Natively
+) -> Report | Unsupported:
+    """Native code looks at everything for a moment, one order is followed further, then native code has the rest."""
+    first = replace(left, seconds_max=min(left.seconds_max, FIRST_SECONDS))
+    found = natively(budget=first)
+    if not _leaves_open(found, first):
+        return found
+    further = replace(left, seconds_max=ordered.exploration.seconds + left.seconds_max / 2)
+    ordered.go(further, progress)
+    if ordered.is_done:
+        return ordered.report()
+    if _is_interrupted(plain, ordered):
+        return plain.report()
+    if isinstance(found, Unsupported):
+        return found
+    rest = replace(left, seconds_max=left.seconds_max / 2 - found.search.seconds)
+    return natively(budget=rest) if rest.seconds_max > 0 else found
+
+
+def _leaves_open(found: Report | Unsupported, budget: Budget) -> bool:
+    """Whether native code does not take the table on, or is not done for want of time alone."""
+    if isinstance(found, Unsupported):
+        return not isinstance(found, Disagreement)
+    return not found.search.complete and found.search.seconds >= budget.seconds_max
+
+
+def _is_interrupted(plain: PlainSearch, ordered: OrderedSearch | None) -> bool:
+    """Whether somebody stopped one of them by hand; the plain one tells what there is so far."""
+    if ordered is not None and ordered.is_interrupted:
+        plain.exploration.stopped = ordered.exploration.stopped
+    return plain.is_interrupted
+
+
+def _left(budget: Budget, *spent: PlainSearch | None) -> Budget:
+    """What searches have left of the budget."""
+    seconds = sum(search.exploration.seconds for search in spent if search is not None)
+    return replace(budget, seconds_max=budget.seconds_max - seconds)
 
 
 def _small(budget: Budget) -> Budget:

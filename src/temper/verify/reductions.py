@@ -48,6 +48,8 @@ class Reduced:
     """(name, why) of each that would have found something and was not allowed to."""
     stand_for: int | None = None
     """How many states those that were looked at stand for, where that is known and another number."""
+    uncounted: bool = False
+    """Whether it is not known how many they stand for."""
 
 
 class AstrayError(Exception):

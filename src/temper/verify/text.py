@@ -96,8 +96,8 @@ def verdict_text(verdict: Verdict) -> str:
     match verdict:
         case Proved(because, _) | Unknown(because) | Refuted(because, _):
             return because
-        case Exhausted(_, states):
-            return f"all {states:,} states"
+        case Exhausted(_, states, whole):
+            return f"all {states:,} states" if whole else f"{states:,} states that stand for all"
         case Survived(runs, seeds, faults):
             return f"{runs:,} runs, seeds {seeds}, faults {faults}"
         case _:

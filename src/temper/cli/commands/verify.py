@@ -94,7 +94,9 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 
 def _is_small(judged: Judged) -> bool:
     search = judged.certificate.search
-    return search is not None and search.complete and search.states_meant <= SURVEYED_MAX
+    if search is None or "partial-order" in dict(search.reduced):  # how many states there are is not known then
+        return False
+    return search.complete and search.states_meant <= SURVEYED_MAX
 
 
 def _survey(judged: Judged, scope: Scope, seconds: float, terminal: Terminal) -> Survey:

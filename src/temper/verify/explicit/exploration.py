@@ -20,6 +20,8 @@ from temper.verify.model import Model, State, State_contra, Transition
 
 STATES_MAX = 2_000_000
 """How many states are kept as Python values before they take too much memory, where the budget does not say."""
+INTERRUPTED = "budget: interrupted"
+"""How it is said that somebody ended a search by hand."""
 TELL_EVERY_SECONDS = 0.2
 """How long progress keeps quiet."""
 
@@ -113,6 +115,8 @@ class Exploration(Generic[State]):
     """Which state stands for a state, where some are taken together: `states` then holds those that do."""
     begins: dict[int, State] = field(default_factory=dict)
     """Where runs really begin that begin at this number, if another state stands for that."""
+    followed: Callable[[int, State], Iterable[Transition[State] | Cut]] | None = None
+    """Which steps out of a state, given with its number, are followed, where not all have to be."""
 
     def number(self, state: State, /) -> int:
         """The number of the state, or of the one that stands for it."""
@@ -215,7 +219,7 @@ def _stopped_by_hand(exploration: Exploration[State]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        exploration.stopped = f"budget: interrupted; {len(exploration.states):,} states seen"
+        exploration.stopped = f"{INTERRUPTED}; {len(exploration.states):,} states seen"
 
 
 def _expansions(
@@ -224,7 +228,7 @@ def _expansions(
     """Expand one state after the other, pausing before each. The hot loop."""
     states, parents, numbers = exploration.states, exploration.parents, exploration.numbers
     successors, see_state, see_step = exploration.model.successors, watch.state, watch.step
-    canonical = exploration.canonical
+    canonical, followed = exploration.canonical, exploration.followed
     for begin in roots:
         root = begin if canonical is None else canonical(begin)
         if numbers.setdefault(root, len(states)) == len(states):
@@ -240,7 +244,7 @@ def _expansions(
             exploration.layer_end = len(states)
             exploration.layers.append(len(states) - number)
         state = states[number]
-        for step in successors(state):
+        for step in successors(state) if followed is None else followed(number, state):
             if isinstance(step, Cut):
                 watch.cut(number, state, step)
                 continue

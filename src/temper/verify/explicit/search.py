@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
 
-from temper.machine import Finding, PropertyKind, SearchSummary, System, TransitionTable, Universe
+from temper.machine import Finding, PropertyKind, Refuted, SearchSummary, System, TransitionTable, Universe
 from temper.verify.budget import Budget
 from temper.verify.explicit.abstraction import abstraction
 from temper.verify.explicit.docket import Docket
-from temper.verify.explicit.exploration import Exploration, Explored, Followed, Progress, explore
+from temper.verify.explicit.exploration import INTERRUPTED, Exploration, Explored, Followed, Progress, explore
 from temper.verify.explicit.liveness import Grounds, Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
-from temper.verify.reductions import NO_REDUCTIONS, AstrayError, Reductions
+from temper.verify.reductions import NO_REDUCTIONS, AstrayError, Reduced, Reductions
 
 MOMENT_SECONDS = 5.0
 """How long a search that was stopped still looks for infinite runs in what it has seen."""
@@ -84,7 +84,7 @@ class PlainSearch:
         *,
         live: bool = False,
     ) -> None:
-        self.table, self.universe = table, universe
+        self.table, self.universe, self.reductions = table, universe, reductions
         self.model = model or TableModel(table, universe)
         self.abstraction = abstraction(table, universe, reductions, live=live)
         self.exploration = Exploration(self.model, canonical=self.abstraction.canonical)
@@ -107,9 +107,28 @@ class PlainSearch:
 
     def report(self, live: int = 0) -> Report:
         """What was found out, with so many live images to begin in."""
-        reduced = self.abstraction.reduced(self.exploration.states)
-        ending = Ending(self.table, self.universe, self.exploration, self.docket, reduced)
+        ending = Ending(self.table, self.universe, self.exploration, self.docket, self.reduced())
         return reported(ending, self.universe, self.exploration, live)
+
+    def reduced(self) -> Reduced:
+        """What reductions did so far."""
+        return self.abstraction.reduced(self.exploration.states)
+
+    def found_nothing_wrong(self) -> bool:
+        """Whether nothing was refuted, cut or left to times that do not fit, so far."""
+        questions = self.docket.questions.values()
+        return not self.docket.cuts and not any(
+            question.spurious or isinstance(question.verdict, Refuted) for question in questions
+        )
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether somebody stopped it by hand, and wants to hear what there is so far."""
+        return self.exploration.stopped.startswith(INTERRUPTED)
+
+    def is_looking(self) -> bool:
+        """Whether something that the author calls possible was not reached so far."""
+        return bool(self.docket.never_reached())
 
 
 def keep_promises(

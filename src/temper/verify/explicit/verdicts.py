@@ -61,7 +61,8 @@ class Ending:
         """What is said of something that was never violated."""
         gap = self.exploration.stopped or self._cut() or self._unfired() or self._unreached()
         seen, meant = len(self.exploration.states), self.reduced.stand_for
-        return Unknown(gap) if gap else Exhausted(str(self.universe), seen if meant is None else meant)
+        counted = Exhausted(str(self.universe), seen if meant is None else meant, not self.reduced.uncounted)
+        return Unknown(gap) if gap else counted
 
     def _among(self, name: str, never: Verdict) -> Verdict:
         """A promise is owed from the usual start, so only the states that are reached from there are counted."""
