@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 PLAIN_MAX = 60_000
 """How many states the plain search is asked to search."""
-COLUMNS = ("model", "N", "distinct states", "native", "whole", "SPIN", "SPIN, reduced", "TLC", "Python")
+COLUMNS = ("model", "N", "distinct states", "native", "whole", "2 jobs", "SPIN", "SPIN, reduced", "TLC", "Python")
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def table_of(model: Model, size: int) -> TransitionTable:
     return built.table
 
 
-def native(table: TransitionTable) -> Measured:
+def native(table: TransitionTable, jobs: int = 1) -> Measured:
     """The search alone, compiled as hard as for a large one; the verdicts are drawn and checked, but not timed."""
-    exploration = NativeExploration(table, universe(table), levels=(2,))
+    exploration = NativeExploration(table, universe(table), levels=(2,), jobs=jobs)
     exploration.search(Budget(seconds_max=3_600))
     states = len(exploration.states)
     report = judged(exploration)
@@ -89,6 +89,7 @@ class Runs:
         self.found: dict[str, list[Measured]] = {}
         self.turns: dict[str, Callable[[], Measured]] = {
             "native": lambda: native(self.table),
+            "2 jobs": lambda: native(self.table, 2),
             "whole": lambda: whole(self.table),
         }
         if rivals.has_spin():

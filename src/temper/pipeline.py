@@ -137,15 +137,19 @@ def certify(
     live: Live | None = None,
     progress: Progress | None = None,
     without: Iterable[str] = (),
+    bytes_max: int | None = None,
+    jobs: int | None = None,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
 
     `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`.
+    Unsaid, a search takes at most half of the memory that is free, and as many workers as there are processors once it
+    turns out to be large; how many work makes no difference to what they find.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
 
-    budget = Budget(seconds_max=seconds_max)
+    budget = Budget(seconds_max=seconds_max, bytes_max=bytes_max)
     begins = _begins(table, live, budget) if live else None
     certificate = verify(
         table,
@@ -155,6 +159,7 @@ def certify(
         starts=begins.starts if begins else (),
         progress=progress,
         reductions=Reductions().without(without),
+        jobs=jobs,
     )
     if begins is not None:
         from temper.verify import qualified

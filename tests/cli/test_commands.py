@@ -134,7 +134,9 @@ def test_verify_in_json_has_the_promised_shape(small, capsys) -> None:
 
 def test_verify_refutes_with_exit_code_1(small, capsys) -> None:
     small.write_text(SMALL.replace("roles:", "properties:\n  never: {for: d in Door, always: d.opened == 0}\nroles:"))
-    code, out, _ = run(capsys, "verify", ".", "--only", "explicit", "--budget", "30s")
+    code, out, _ = run(
+        capsys, "verify", ".", "--only", "explicit", "--budget", "30s", "--memory", "1GiB", "--jobs", "2"
+    )
     assert code == 1
     assert "refuted" in out
     assert "small is not certified" in out
@@ -162,6 +164,9 @@ def test_a_constant_is_overridden_for_the_run(small, capsys) -> None:
         ["verify", ".", "--scope", "Door=none"],
         ["verify", ".", "--set", "N"],
         ["verify", ".", "--budget", "-5s"],
+        ["verify", ".", "--memory", "soon"],
+        ["verify", ".", "--memory", "0GiB"],
+        ["verify", ".", "--jobs", "0"],
         ["verify", ".", "--only", "magic"],
         ["show", ".", "--stage", "soup"],
         ["check"],

@@ -16,7 +16,8 @@ from support.rules import RULES
 from support.small import table_of
 from temper.machine import TransitionTable, universe
 from temper.pipeline import build
-from temper.verify import Budget, Reductions
+from temper.verify import Budget, Reductions, available, search
+from temper.verify.available import bytes_text
 from temper.verify.explicit import PlainSearch
 from temper.verify.native import (
     NativeExploration,
@@ -31,7 +32,6 @@ from temper.verify.native import (
 )
 from temper.verify.native import exploration as exploring
 from temper.verify.native.crew import Crew
-from temper.verify.native.memory import bytes_text
 
 CREWS = [(2, 4_096), (2, 1), (3, 7), (16, 3)]
 """How many workers, and how many states each expands before it waits for the others."""
@@ -312,3 +312,21 @@ def test_what_is_broken_is_noticed(broken: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_sizes_are_said_in_words() -> None:
     assert [bytes_text(size) for size in (5, 2_048, 3 << 20, 2 << 30)] == ["5 bytes", "2 KiB", "3 MiB", "2 GiB"]
+
+
+def test_the_plain_search_stops_when_the_memory_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = iter(range(0, 1_000, 100))
+    monkeypatch.setattr(available, "bytes_used", lambda: next(used))
+    monkeypatch.setattr("temper.verify.explicit.exploration.TELL_EVERY_SECONDS", 0)
+    found = table("twophase")
+    report = search(found, universe=universe(found), budget=Budget(bytes_max=250))
+    assert not report.search.complete
+    assert any("budget: 250 bytes of memory are not enough; " in str(finding.verdict) for finding in report.findings)
+
+
+def test_half_of_what_is_free_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(available, "_available", lambda: 1 << 30)
+    monkeypatch.setattr(available, "_group", lambda: [1 << 20])
+    assert available.bytes_allowed() == 1 << 19
+    monkeypatch.undo()
+    assert available.bytes_allowed() > 0

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from temper.machine import Scope, TransitionTable
 
 
+JOBS_MAX = 64
+UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+"""Sizes of memory, as people write them."""
+
+
 def add_path(parser: argparse.ArgumentParser) -> None:
     """The blueprint a command is about, and the constants that may be overridden for the run."""
     parser.add_argument("path", type=Path, metavar="PATH", help="a blueprint, or the folder that holds one")
@@ -45,6 +50,31 @@ def budget_seconds(arguments: argparse.Namespace) -> float:
             "wrong-usage", f"--budget {arguments.budget}: that is no length of time", "as in --budget 30s"
         )
     return milliseconds / 1000
+
+
+def add_room(parser: argparse.ArgumentParser) -> None:
+    """How much memory and how many cores a verification may take."""
+    cure = "stop when a search has taken this much memory, as in 2GiB; half of what is free if not said"
+    parser.add_argument("--memory", metavar="SIZE", help=cure)
+    cure = "search with N workers; one, then one for each core once a search is large, if not said"
+    parser.add_argument("--jobs", type=_positive, metavar="N", help=cure)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= JOBS_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {JOBS_MAX}")
+    return int(text)
+
+
+def bytes_asked(arguments: argparse.Namespace) -> int | None:
+    """What `add_room` asked for; None if nothing."""
+    if arguments.memory is None:
+        return None
+    number = arguments.memory.rstrip("KMGTiB")
+    unit = UNITS.get(arguments.memory[len(number) :])
+    if unit is None or not number.isdecimal() or int(number) == 0:
+        raise MistakeError("wrong-usage", f"--memory {arguments.memory}: that is no size", "as in --memory 2GiB")
+    return int(number) * unit
 
 
 def build_asked(arguments: argparse.Namespace) -> Built:

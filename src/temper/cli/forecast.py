@@ -55,15 +55,3 @@ def forecast(states: int, layers: Sequence[int]) -> str:
 
 SHRINKS_MAX = 0.9
 """A layer that is hardly smaller than the one before may as well be followed by a larger one."""
-
-
-def bytes_used() -> int:
-    """The memory of this process now, in bytes; 0 where the system does not tell."""
-    import os
-    from pathlib import Path
-
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

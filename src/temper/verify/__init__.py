@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from temper.door import opened
 
 if TYPE_CHECKING:
+    from temper.verify.available import bytes_used
     from temper.verify.budget import Budget
     from temper.verify.cascade import ENGINES, certified, certify
     from temper.verify.certificate_json import (
@@ -52,6 +53,7 @@ __all__ = [
     "Upgrade",
     "Walk",
     "brief_coverage",
+    "bytes_used",
     "certificate_from_json",
     "certificate_text",
     "certificate_to_json",

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from temper.cli.building import (
     add_budget,
     add_path,
+    add_room,
     budget_seconds,
     build_asked,
+    bytes_asked,
     findings_json,
     report_findings,
     scope_with,
 )
-from temper.cli.forecast import bytes_used, progress_line
+from temper.cli.forecast import progress_line
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
 from temper.pipeline import Built, Judged, certify
@@ -41,6 +43,7 @@ SUMMARY = "verify a blueprint, and say how each verdict is known"
 def configure(parser: argparse.ArgumentParser) -> None:
     add_path(parser)
     add_budget(parser)
+    add_room(parser)
     parser.add_argument("--only", choices=["explicit"], help="use one verifier alone")
     parser.add_argument(
         "--scope",
@@ -67,7 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    seconds = budget_seconds(arguments)
+    seconds, bytes_max = budget_seconds(arguments), bytes_asked(arguments)
     built = build_asked(arguments)
     if built.table is None:
         return _not_built(built, terminal)
@@ -79,6 +82,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         only=(arguments.only,) if arguments.only else (),
         progress=progress_of(terminal),
         without=arguments.without,
+        bytes_max=bytes_max,
+        jobs=arguments.jobs,
     )
     asked = arguments.coverage or arguments.out is not None
     surveyed = _survey(judged, scope, seconds, terminal) if asked or _is_small(judged) else None
@@ -197,6 +202,7 @@ def _not_built(built: Built, terminal: Terminal) -> int:
 
 def progress_of(terminal: Terminal, doing: str = "verifying") -> Progress:
     """How far a search is, where somebody looks on."""
+    from temper.verify import bytes_used
 
     def tell(states: int, transitions: int, seconds: float, /, queued: int = 0, layers: Sequence[int] = ()) -> None:
         terminal.progress(progress_line(states, transitions, seconds, queued, layers, bytes_used(), doing=doing))

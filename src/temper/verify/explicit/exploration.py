@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Generic, Protocol
 
 from temper.machine import Cut, System
+from temper.verify.available import Room, bytes_text
 from temper.verify.budget import Budget
 from temper.verify.model import Model, State, State_contra, Transition
 
@@ -188,16 +189,20 @@ def explore(
     Called again with other roots it goes on: what was seen is not seen again, and the budget is for all together.
     """
     began = monotonic() - exploration.seconds
-    told = began
+    told, room = began, Room(budget.bytes_max)
     with _collector_at_rest(), _stopped_by_hand(exploration):
         for _ in _expansions(exploration, roots, watch, budget.states_max or STATES_MAX):
             now = monotonic()
             if now - began >= budget.seconds_max:
                 exploration.stopped = _over(exploration, f"{budget.seconds_max:g} s are over")
                 break
-            if progress is not None and now - told >= TELL_EVERY_SECONDS:
-                _tell(progress, exploration, now - began)
+            if now - told >= TELL_EVERY_SECONDS:
                 told = now
+                if room.is_spent():
+                    exploration.stopped = _over(exploration, f"{bytes_text(room.most)} of memory are not enough")
+                    break
+                if progress is not None:
+                    _tell(progress, exploration, now - began)
     exploration.seconds = monotonic() - began
 
 

@@ -11,11 +11,12 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from temper.verify.available import bytes_allowed
 from temper.verify.native import kept
 from temper.verify.native.crew import Work
 from temper.verify.native.halves import Halves
 from temper.verify.native.kernel import BLOCK, FIELDS, MARK_BITS, Kernel
-from temper.verify.native.memory import allocate, bytes_allowed, free, prefer_huge_pages, zeros
+from temper.verify.native.memory import allocate, free, prefer_huge_pages, zeros
 from temper.verify.native.staff import Staff
 from temper.verify.native.unsupported import Unsupported
 

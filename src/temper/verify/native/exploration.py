@@ -9,6 +9,7 @@ from time import monotonic
 from typing import overload
 
 from temper.machine import Cut, PropertyKind, Step, System, TransitionTable, Universe, relation
+from temper.verify.available import bytes_text
 from temper.verify.budget import Budget
 from temper.verify.explicit.exploration import TELL_EVERY_SECONDS, Progress
 from temper.verify.explicit.sliced import Slicer
@@ -21,7 +22,6 @@ from temper.verify.native.kernel import SLICE_MAX, Kernel
 from temper.verify.native.layout import Layout
 from temper.verify.native.least import Least, supported
 from temper.verify.native.looks import Looks
-from temper.verify.native.memory import bytes_text
 from temper.verify.native.monitors import Monitor
 from temper.verify.native.rules import Rules
 from temper.verify.native.unsupported import Unsupported
