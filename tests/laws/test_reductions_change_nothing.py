@@ -94,10 +94,12 @@ def test_no_native_reduction_changes_what_is_said_of_an_example(example: str) ->
 @pytest.mark.parametrize(
     ("nodes", "states", "meant"), [(5, 314, 8_832), (8, 1_461, 1_745_408), (10, 3_300, 61_515_776)]
 )
-def test_two_phase_commit_is_counted_up_to_renaming(nodes: int, states: int, meant: int) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_two_phase_commit_is_counted_up_to_renaming(nodes: int, states: int, meant: int, jobs: int) -> None:
     table = build(EXAMPLES / "twophase", {"N": str(nodes)}).table
     assert table is not None
-    summary = search_natively(table, universe=universe(table), levels=(0,), reductions=ONLY_SYMMETRY).search
+    within = universe(table)
+    summary = search_natively(table, universe=within, levels=(0,), reductions=ONLY_SYMMETRY, jobs=jobs).search
     assert (summary.states, summary.stand_for, summary.complete) == (states, meant, True)
 
 

@@ -12,6 +12,7 @@ from temper.machine import (
     Action,
     Effect,
     Expression,
+    FrozenMap,
     IntType,
     MapType,
     OptionType,
@@ -21,7 +22,6 @@ from temper.machine import (
     Type,
     Update,
     expressions,
-    initial,
     parts,
     templates,
 )
@@ -114,7 +114,7 @@ def _is_harmless(scalar: IntType, node: Expression) -> bool:
 
 
 def _holds_something(node: Expression) -> bool:
-    return node.value is not None and node.value != frozenset() and node.value != initial(node.type)
+    return node.value is not None and node.value not in (frozenset(), FrozenMap())
 
 
 def _same(*types: Type) -> bool:
