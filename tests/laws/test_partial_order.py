@@ -12,13 +12,18 @@ from hypothesis import strategies as st
 
 from support.engines import told, without_promises
 from support.examples import EXAMPLES, names
-from support.random_tables import STATES, random_tables
+from support.random_tables import PLANT, STATES, random_tables
 from temper.machine import (
     BOOL,
+    Action,
+    Case,
     Cut,
     EnumType,
     Expression,
+    Gate,
     Op,
+    OptionType,
+    Parameter,
     Property,
     PropertyKind,
     RefType,
@@ -26,6 +31,7 @@ from temper.machine import (
     System,
     TransitionTable,
     Universe,
+    Update,
     universe,
 )
 from temper.pipeline import build
@@ -48,9 +54,18 @@ RULES = settings(
 
 
 def several(table: TransitionTable) -> TransitionTable:
-    """The table with two instances of whatever is not single."""
+    """The table with two instances of whatever is not single, where plants are told of each other by people."""
     counts = tuple((entity.name, 2) for entity in table.entities if not entity.single)
-    return replace(table, scope=replace(table.scope, instances=counts))
+    peer = OptionType(PLANT)
+    told = Update("peer", None, Expression(Op.ARGUMENT, peer, name="peer"))
+    meet = Action(
+        "meet", Gate.ROLES, ("keeper",), (Parameter("peer", peer),), STATES[:1], None, (told,), (Case(None, (), None),)
+    )
+    entities = tuple(
+        replace(entity, actions=(*entity.actions, meet)) if entity.name == "Plant" else entity
+        for entity in table.entities
+    )
+    return replace(table, entities=entities, scope=replace(table.scope, instances=counts))
 
 
 def in_state(variable: str, entity: str, state: str) -> Expression:
@@ -175,11 +190,16 @@ class Chosen(OrderedSearch):
         return followed
 
     def _wait(self, system: System, members: set[object]) -> None:
-        """Whatever the others do, the chosen can do the same as before, and both orders come to the same."""
+        """Whatever the others do, the chosen can do the same as before, and both orders come to the same.
+
+        Where somebody takes the last id or place, there is a cut in either order, and a search of everything tells it.
+        """
         can = set(self._steps(system, members))
         seen, unseen = {system}, [system]
         while unseen and len(seen) < WALK_MAX:
             at = unseen.pop()
+            if any(isinstance(step, Cut) for step in self.exploration.successors(at)):
+                continue
             mine = self._steps(at, members)
             assert set(mine) == can, "others enable or disable a chosen step"
             for key, afters in self._steps(at, members, others=True).items():
