@@ -15,6 +15,7 @@ from typing import Any
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
+from support.random_policies import governed
 from support.random_tables import random_tables
 from temper.machine import (
     NEW,
@@ -160,7 +161,7 @@ def inputs(driven: Driven, step: Step) -> Iterator[tuple[Address, Input, int]]:
             yield label.address, Fired(), max((due for _, due in timers), default=0)
 
 
-@given(random_tables(), st.integers(0, 2**32))
+@given(random_tables() | governed(random_tables()), st.integers(0, 2**32))
 def test_the_engine_takes_steps_of_the_relation(table: TransitionTable, seed: int) -> None:
     assume(not reads_time(table))
     chance = random.Random(seed)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from support.abstraction import abstract, dues_fit
 from support.oracle import Oracle, State, Taken
+from support.random_policies import governed
 from support.random_tables import random_tables
 from temper.machine import Cut, Relation, Step, System, TransitionTable, concrete, universe
 
@@ -29,7 +30,7 @@ def facts_of_oracle(oracle: Oracle, taken: Taken) -> tuple[object, ...]:
     return taken.rule, abstract(oracle, taken.state), taken.violations
 
 
-@given(random_tables(), st.integers(0, 2**32), st.sampled_from([0, 700, 2500]))
+@given(random_tables() | governed(random_tables()), st.integers(0, 2**32), st.sampled_from([0, 700, 2500]))
 def test_every_step_of_one_is_a_step_of_the_other(table: TransitionTable, seed: int, late_by: int) -> None:
     """Along a random run of the oracle, with real clocks, both give the same successors, cuts and violations.
 
@@ -70,7 +71,7 @@ def follow(
     return chosen.state, matching[0].system
 
 
-@given(random_tables(), st.integers(0, 2**32))
+@given(random_tables() | governed(random_tables()), st.integers(0, 2**32))
 def test_what_is_concrete_is_a_run(table: TransitionTable, seed: int) -> None:
     """A trace of the search for which `concrete` finds times is, at those times, a run of the oracle.
 

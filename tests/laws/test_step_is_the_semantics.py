@@ -10,6 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from support.oracle import Done, Oracle, OracleCell, oracle_step
+from support.random_policies import governed
 from support.random_tables import random_tables
 from temper.machine import (
     Action,
@@ -30,7 +31,7 @@ from temper.machine import (
 IDS = ("x1", "x2", "x3", "x4")
 
 
-@given(random_tables(), st.integers(0, 2**32))
+@given(random_tables() | governed(random_tables()), st.integers(0, 2**32))
 def test_step_is_the_oracles(table: TransitionTable, seed: int) -> None:
     """For cells met on a random run, with times of their own, every action with right and wrong arguments."""
     chance = random.Random(seed)
@@ -55,7 +56,7 @@ def calls(oracle: Oracle, action: Action, chance: random.Random, now: int) -> It
     if chance.random() < 0.1:
         args["surplus"] = 1
     cause = chance.choice([Cause.PERSON, Cause.MACHINE, Cause.ENVIRONMENT])
-    if cause is Cause.PERSON or action.gate is Gate.ROLES:
+    if cause is Cause.PERSON or action.gate in {Gate.ROLES, Gate.POLICY}:
         caller, roles = chance.choice(oracle.universe.principals)
         yield Call(Cause.PERSON, action.name, args, now, caller, roles, IDS)
     else:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
+from support.oracle_gate import may
 from temper.machine import (
     AGAIN,
     IGNORE,
@@ -295,7 +296,17 @@ def oracle_step(
     if cell.control not in row.sources:
         return No("wrong-state")
     # (c) cause = machine, or the policies permit (caller, roles, args, cell before)
-    if cause == PERSON and not (row.gate is Gate.ROLES and roles & set(row.roles)):
+    if cause == PERSON and not may(
+        table,
+        entity,
+        row,
+        ident=cell.address.id,
+        control=cell.control,
+        data=cell.data,
+        caller=caller,
+        roles=roles,
+        args=args,
+    ):
         return No("denied")
     if cause == ENVIRONMENT and row.gate is not Gate.ENVIRONMENT:
         return No("denied")

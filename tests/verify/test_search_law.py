@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, assume, event, given, settings
 
+from support.random_policies import governed
 from support.random_tables import random_tables
 from temper.machine import Cut, Proved, Refuted, Relation, Step, System, TransitionTable, Universe, Unknown, universe
 from temper.verify import Budget, Replayed, replay, search
@@ -30,7 +31,7 @@ def closure(table: TransitionTable, within: Universe) -> tuple[set[System], list
 
 
 @LAW
-@given(random_tables())
+@given(random_tables() | governed(random_tables()))
 def test_it_sees_what_a_naive_closure_sees(table: TransitionTable) -> None:
     within = universe(table)
     naive = closure(table, within)
@@ -82,7 +83,7 @@ def stuck(table: TransitionTable, system: System) -> set[str]:
 
 
 @LAW
-@given(random_tables())
+@given(random_tables() | governed(random_tables()))
 def test_every_refutation_replays(table: TransitionTable) -> None:
     within = universe(table)
     report = search(table, universe=within, budget=Budget(states_max=STATES_MAX))
