@@ -10,6 +10,7 @@ from hypothesis.strategies import sampled_from
 
 from support.engines import differences, differences_from_elsewhere, refused_because
 from support.examples import EXAMPLES, Mutant, mutants, names
+from support.random_policies import governed
 from support.random_promises import promising
 from support.random_tables import random_tables
 from temper.machine import Exhausted, Proved, TransitionTable, Unknown, universe
@@ -17,7 +18,7 @@ from temper.pipeline import Read, build, build_read, read
 from temper.report import Diagnostic, Source
 from temper.verify.native import search_natively
 
-REFUSED = {"access": "policies"}
+REFUSED: dict[str, str] = {}
 """What native code does not take on, by example; its mutants are refused as well."""
 
 
@@ -49,12 +50,16 @@ def test_both_engines_refute_the_same_mutants_by_traces_of_equal_length(mutant: 
     assert found == (f"refused: {REFUSED[mutant.example]}" if mutant.example in REFUSED else "")
 
 
-def test_both_engines_say_the_same_of_random_tables() -> None:
+TABLES = {"plain": random_tables(), "governed": governed(random_tables())}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_both_engines_say_the_same_of_random_tables(kind: str) -> None:
     """What is refused is counted: a law that refuses everything would say nothing."""
     seen: Counter[str] = Counter()
 
     @settings(max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(random_tables(), sampled_from([(1, 1), (2, 1), (2, 50), (5, 2)]))
+    @given(TABLES[kind], sampled_from([(1, 1), (2, 1), (2, 50), (5, 2)]))
     def law(table: TransitionTable, crew: tuple[int, int]) -> None:
         found = differences(table, states_max=600, jobs=crew[0], slice_max=crew[1])
         refused = refused_because(found)
@@ -72,7 +77,7 @@ def test_both_engines_say_the_same_of_random_promises() -> None:
     seen: Counter[str] = Counter()
 
     @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(promising(), sampled_from([1, 2]))
+    @given(promising() | governed(promising()), sampled_from([1, 2]))
     def law(table: TransitionTable, jobs: int) -> None:
         found = differences(table, states_max=400, jobs=jobs, slice_max=9)
         refused = refused_because(found)
@@ -87,7 +92,7 @@ def test_both_engines_say_the_same_of_runs_that_begin_elsewhere() -> None:
     seen: Counter[str] = Counter()
 
     @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(promising(), sampled_from([1, 2]))
+    @given(promising() | governed(promising()), sampled_from([1, 2]))
     def law(table: TransitionTable, jobs: int) -> None:
         found = differences_from_elsewhere(table, jobs=jobs)
         refused = refused_because(found)

@@ -230,29 +230,6 @@ def counting(table: TransitionTable, number: int) -> System:
     return System((cell,))
 
 
-POLICED = """
-temper: 1
-blueprint: policed
-roles: [chief]
-entities:
-  Door:
-    data: {}
-    states: [shut, ajar]
-    waits: [shut, ajar]
-    actions:
-      make: {by: chief, from: new, to: shut}
-      pull: {by: chief, from: shut, to: ajar}
-"""
-
-
-def test_policies_are_refused_aloud() -> None:
-    from dataclasses import replace
-
-    table = replace(table_of(POLICED), policies=(("a.cedar", "forbid(principal, action, resource);"),))
-    with pytest.raises(Unsupported, match="policies"):
-        NativeExploration(table, universe(table))
-
-
 def test_promises_are_decided_natively_within_their_time() -> None:
     """Where there is no time left for them, they alone are unknown."""
     built = build(EXAMPLES / "orders")

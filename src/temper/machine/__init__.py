@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
     from temper.machine.fitting import fits, has_check, is_within
     from temper.machine.holds import Binding, Holder, Promises, StepHolder, holder, promises, step_holder
+    from temper.machine.mentions import Mentions, mentions
     from temper.machine.offers import Offer, Offers
     from temper.machine.periodic import Rhythm, rhythm
-    from temper.machine.policy import Decision, PolicyProblem, cedar_schema, policy_problems
+    from temper.machine.policy import Decision, Gatekeeper, PolicyProblem, cedar_schema, gate, policy_problems
     from temper.machine.property import Property, PropertyKind
     from temper.machine.python import Environment, View, evaluator
     from temper.machine.reads import expressions, property_parts, world_matters
@@ -191,6 +192,7 @@ __all__ = [
     "Finding",
     "FrozenMap",
     "Gate",
+    "Gatekeeper",
     "Holder",
     "Ignored",
     "IntType",
@@ -201,6 +203,7 @@ __all__ = [
     "Mail",
     "MapType",
     "Meaning",
+    "Mentions",
     "Message",
     "Migration",
     "NotAValueError",
@@ -284,6 +287,7 @@ __all__ = [
     "fits",
     "fold",
     "from_json",
+    "gate",
     "has_check",
     "has_initial",
     "holder",
@@ -292,6 +296,7 @@ __all__ = [
     "is_within",
     "key_text",
     "lane_of",
+    "mentions",
     "next_steps",
     "parse_duration",
     "parts",

@@ -101,6 +101,14 @@ def gate(table: TransitionTable, entity: Entity, action: Action) -> Gatekeeper |
     return ask
 
 
+def policy_trees(table: TransitionTable) -> tuple[dict[str, Any], ...]:
+    """Every policy of the table as Cedar's own tree, in JSON data: for whoever wants to know what they mention."""
+    import cedarpy
+
+    read = (json.loads(cedarpy.policies_to_json_str(text)) for _, text in table.policies)
+    return tuple(tree for file in read for tree in file["staticPolicies"].values())
+
+
 def cedar_schema(governed: Governed) -> dict[str, Any]:
     """The Cedar schema, as JSON data: principals in roles, instances with their data, calls with their arguments."""
     entities = [entity for entity in governed.entities if not entity.world]

@@ -17,7 +17,8 @@ from temper.machine import (
     STR,
     UNKNOWN,
     Address,
-    Gate,
+    Call,
+    Cause,
     Offers,
     Outcome,
     Parameter,
@@ -31,6 +32,7 @@ from temper.machine import (
     Universe,
 )
 from temper.verify.native.domain import Domains
+from temper.verify.native.gates import Gates
 from temper.verify.native.layout import InstancePlace, Lane, LaneSite, Layout, MailPlace, reads
 from temper.verify.native.meant import Meant, known
 from temper.verify.native.monitors import Monitor, Monitors
@@ -47,17 +49,10 @@ SITES_MAX = 20_000
 """How many places may write a successor before native code is too long to be worth it."""
 
 
-def supported(table: TransitionTable) -> None:
-    """Raises `Unsupported` for what is not written here."""
-    if table.policies:
-        raise Unsupported("policies")
-
-
 class Rules:
     """Writes the relation of one table in one universe."""
 
     def __init__(self, table: TransitionTable, universe: Universe, layout: Layout | None = None) -> None:
-        supported(table)
         self.table, self.universe = table, universe
         self.layout = layout or Layout(table, universe, Domains(table, universe))
         self.domains = self.layout.domains
@@ -69,6 +64,7 @@ class Rules:
         self.state: Words = (*(f"%w{at}" for at in range(self.layout.words)), *[0] * self.layout.extra)
         self.rows = Rows(self.writer, self.layout, self.monitors, self.state, self._emit)
         self.pending = self.rows.pending
+        self.gates = Gates(self.writer, self.layout)
 
     def monitoring(self) -> Monitors:
         """What watches while states are expanded."""
@@ -91,7 +87,7 @@ class Rules:
     def tables(self, starts: Iterable[System]) -> list[str]:
         """What the function calls and looks things up in; to be asked for when it is written."""
         begins = tuple(starts)
-        found = self.pending.lateness.functions()
+        found = self.pending.lateness.functions() + self.gates.tables()
         for name, zones in self.layout.zones.items():
             found += zones.close(known_ for begin in begins for known_ in _known(begin, name))
         return found
@@ -145,21 +141,29 @@ class Rules:
             if control == NEW:
                 self.writer.unless(self.pending.is_unused(self.state, place.address), behind)
             for offer in self.offers.to(entity, control):
-                if place.entity.action(offer.action).gate is Gate.POLICY:
-                    continue
-                params = place.entity.action(offer.action).params
-                args = {param.name: self.domains.constant(param.type, offer.call.args[param.name]) for param in params}
-                self._call(place, control, offer.action, args, offer.call.caller)
+                self._offer(place, control, offer.call)
             for action, missing in unlisted[control]:
                 self.monitors.cut(self.writer, "values", f"{entity}.{action}: {missing}")
 
         self._by_control(place, self.state, behind, controls, write)
         self.writer.place(behind)
 
+    def _offer(self, place: InstancePlace, control: str, call: Call) -> None:
+        """One call, if the gate lets it pass; a denial is as silent as any refusal of what people ask."""
+        passes = call.cause is not Cause.PERSON or self.gates.passes(place, control, call, self.state)
+        if passes is False:
+            return
+        done = self.writer.label()
+        self.writer.unless(passes, done)
+        params = place.entity.action(call.action).params
+        args = {param.name: self.domains.constant(param.type, call.args[param.name]) for param in params}
+        self._call(place, control, call.action, args, call.caller, done)
+        self.writer.place(done)
+
     def _call(
-        self, place: InstancePlace, control: str, action: str, args: Mapping[str, Meant], caller: str | None
+        self, place: InstancePlace, control: str, action: str, args: Mapping[str, Meant], caller: str | None, done: str
     ) -> None:
-        done, violated = self.writer.label(), self.writer.label()
+        violated = self.writer.label()
         used: list[str] = []
 
         def reject(code: str) -> str:
@@ -174,7 +178,6 @@ class Rules:
         if used:
             self.writer.place(violated)
             self._emit(self.state)
-        self.writer.place(done)
 
     # Rule 2.
 
