@@ -48,6 +48,8 @@ class Queue:
     states: int
     words: int = 1
     transitions: int = 1_000
+    bytes_taken: int = 0
+    bytes_max: int = 1 << 30
 
     def __post_init__(self) -> None:
         self.queue = (ctypes.c_uint64 * self.states)(*(2 * at + 1 for at in range(self.states)))
