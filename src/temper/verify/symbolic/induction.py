@@ -51,10 +51,10 @@ class Induction:
                 before = AnySystem(table, self.texts)
                 self.steps.append((before, take(before, entity, action, row)))
 
-    def decide(self, candidates: Sequence[Property]) -> Inductive:
-        """The largest part of the candidates that is inductive, as far as the solver can tell."""
+    def decide(self, asked: Sequence[Property], helping: Sequence[Property] = ()) -> Inductive:
+        """The largest part of what is asked, and of what may help, that is inductive as far as the solver can tell."""
         began = monotonic()
-        held = [candidate for candidate in candidates if self._holds_at_first(candidate)]
+        held = [candidate for candidate in (*asked, *helping) if self._holds_at_first(candidate)]
         is_stable = False
         while not is_stable:
             is_stable = True
@@ -62,7 +62,8 @@ class Induction:
                 kept = self._kept(before, step, held)
                 if len(kept) < len(held):
                     held, is_stable = kept, False
-        leans_on = {candidate.name: self._leaning(candidate, held) for candidate in held}
+        proved = [candidate for candidate in asked if candidate in held]
+        leans_on = {candidate.name: self._leaning(candidate, held) for candidate in proved}
         return Inductive(tuple(held), leans_on, self.queries, monotonic() - began)
 
     # The start.

@@ -4,7 +4,7 @@
 | -------------------------------------------- | ----------------------------------------------------------------- |
 | `bool`                                       | one truth value                                                   |
 | `int`, `duration`, `time`                    | one integer, without a bound                                      |
-| enum                                         | the member's place in the list                                    |
+| enum                                         | the member's place in the list; `new`, if it comes first, is -1     |
 | `str`, `principal`, a reference, `json`      | the code of a text: two are equal if and only if the texts are     |
 | `T | None`                                   | as T, where -1 is no value of it; else whether it is there, and T  |
 | `set[T]`, few values of T                    | a truth value for each of them                                    |
@@ -26,6 +26,7 @@ import z3
 from temper.machine import (
     BOOL,
     INT,
+    NEW,
     STR,
     BoolType,
     DurationType,
@@ -110,7 +111,14 @@ def sorts(type_: Type) -> tuple[z3.SortRef, ...]:
 
 def has_spare(type_: Type) -> bool:
     """Whether `NOTHING` is no value of the type, so that it can stand for None."""
-    return isinstance(type_, StrType | PrincipalType | RefType | JsonType | EnumType)
+    if isinstance(type_, EnumType):
+        return _first(type_.members) == 0
+    return isinstance(type_, StrType | PrincipalType | RefType | JsonType)
+
+
+def _first(members: tuple[str, ...]) -> int:
+    """The code of the first member. Where that is the state `new`, the states that come after it begin at 0."""
+    return NOTHING if members[0] == NEW else 0
 
 
 def one_sort(type_: Type) -> z3.SortRef:
@@ -134,7 +142,7 @@ def literal(type_: Type, value: Value, texts: Texts) -> Term:
         case BoolType():
             return (z3.BoolVal(bool(value)),)
         case EnumType(_, members):
-            return (z3.IntVal(members.index(str(value)) if value in members else NOTHING),)
+            return (z3.IntVal(members.index(str(value)) + _first(members) if value in members else NOTHING),)
         case StrType() | PrincipalType() | RefType() | JsonType():
             return (z3.IntVal(NOTHING if value is None else texts.code(str(value))),)
         case IntType() | DurationType():
@@ -192,7 +200,7 @@ def within(type_: Type, term: Term, *, unset: bool = False) -> z3.BoolRef:
         case IntType(lo, hi):
             return z3.And(lo <= term[0], term[0] <= hi)
         case EnumType(_, members):
-            return z3.And(least <= term[0], term[0] < len(members))
+            return z3.And(min(least, _first(members)) <= term[0], term[0] < len(members) + _first(members))
         case StrType() | PrincipalType() | RefType() | JsonType():
             return least <= term[0]
         case OptionType(of) if has_spare(of):
@@ -349,7 +357,8 @@ def value_of(type_: Type, term: Term, texts: Texts) -> Value:
         case BoolType():
             return z3.is_true(plain[0])
         case EnumType(_, members):
-            return None if (code := _number(plain[0])) == NOTHING else members[code]
+            code = _number(plain[0]) - _first(members)
+            return members[code] if 0 <= code < len(members) else None
         case StrType() | PrincipalType() | RefType() | JsonType():
             return None if (code := _number(plain[0])) == NOTHING else texts.text(code)
         case IntType() | DurationType() | TimeType():
