@@ -120,13 +120,15 @@ class Induction:
         while waiting:
             goal = waiting.pop()
             for step in steps:
-                for other in self._core(step, goal, held) if step.concerns(goal) else ():
-                    if needed.setdefault(other.name, other) is other and other.name not in (goal.name, candidate.name):
-                        waiting.append(other)
+                fresh = [other for other in self._core(step, goal, held) if other.name not in needed]
+                needed |= {other.name: other for other in fresh}
+                waiting += fresh
         return tuple(other for other in needed.values() if other is not candidate)
 
     def _core(self, step: _Step, goal: Property, held: Sequence[Property]) -> list[Property]:
         """Which of the candidates the step has to be told of, to keep the goal; the goal alone, if that is enough."""
+        if not step.concerns(goal):
+            return []
         question = step.some_broken((goal,))
         if self._check(step.solver, step.mark(goal), question) == z3.unsat:
             return [goal]
