@@ -139,12 +139,13 @@ def certify(
     without: Iterable[str] = (),
     bytes_max: int | None = None,
     jobs: int | None = None,
+    prove: bool = False,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
 
     `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`.
     Unsaid, a search takes at most half of the memory that is free, and as many workers as there are processors once it
-    turns out to be large; how many work makes no difference to what they find.
+    turns out to be large; how many work makes no difference to what they find. With `prove` the solver is asked, too.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
@@ -160,6 +161,7 @@ def certify(
         progress=progress,
         reductions=Reductions().without(without),
         jobs=jobs,
+        prove=prove,
     )
     if begins is not None:
         from temper.verify import qualified

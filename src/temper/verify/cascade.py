@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from temper.machine import (
@@ -50,12 +51,14 @@ def certify(
     progress: Progress | None = None,
     reductions: Reductions = EVERY_REDUCTION,
     jobs: int | None = None,
+    prove: bool = False,
 ) -> Certificate:
     """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
 
     `scope` takes the place of the table's own. `starts` are images of live instances; the verdicts then cover the
     runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts;
-    `jobs` is how many workers an engine may have, as many as help if it is None.
+    `jobs` is how many workers an engine may have, as many as help if it is None. With `prove` the solver is asked,
+    too: what it proves holds beyond the universe. It says nothing of runs that begin in `starts`.
 
     >>> from temper.machine import TransitionTable
     >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
@@ -78,13 +81,20 @@ def certify(
         for engine in engines
     ]
     findings = strongest(report.findings for report in reports)
+    guests = [guest for report in reports for guest in report.guests]
+    if prove and not begins:
+        from temper.verify.symbolic import prove as by_induction
+
+        proofs = by_induction(table, universe=looked_at, seconds_max=(budget or Budget()).seconds_max)
+        findings = strongest((findings, proofs))
+        guests.append("z3-solver")
     return Certificate(
         table=table_hash(table),
         findings=findings,
         search=reports[0].search,
         scope=str(looked_at),
         accepted=table.accept,
-        made_with=_made_with(table, (guest for report in reports for guest in report.guests)),
+        made_with=_made_with(table, guests),
         notes=(*(note for report in reports for note in report.notes), *_needless(table, findings)),
         assumptions=tuple(assumptions(table, looked_at)),
     )
@@ -124,7 +134,10 @@ def objections(findings: Iterable[Finding], accepted: Mapping[str, str]) -> Iter
 
 
 def strongest(reports: Iterable[Iterable[Finding]]) -> tuple[Finding, ...]:
-    """For each name the finding with the strongest verdict, in the order of the first report."""
+    """For each name the finding with the strongest verdict, in the order of the first report.
+
+    What is vacuous stays so: a proof does not see it.
+    """
     best: dict[str, Finding] = {}
     for findings in reports:
         for finding in findings:
@@ -132,7 +145,7 @@ def strongest(reports: Iterable[Iterable[Finding]]) -> tuple[Finding, ...]:
             verdicts = {type(other.verdict), type(finding.verdict)}
             assert not (Refuted in verdicts and verdicts & {Proved, Exhausted}), f"engines disagree on {finding.name}"
             if STRENGTH.index(type(finding.verdict)) > STRENGTH.index(type(other.verdict)):
-                best[finding.name] = finding
+                best[finding.name] = replace(finding, vacuous=finding.vacuous or other.vacuous)
     return tuple(best.values())
 
 

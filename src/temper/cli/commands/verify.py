@@ -59,6 +59,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=["slicing", "symmetry", "partial-order"],
         help="do not use this reduction of the search, which changes counts and no verdict; may be repeated",
     )
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="ask the solver, too: what it proves by induction holds for any number of instances and any values",
+    )
     cure = "list what was never used: rows, states, guards, outcomes; walks the whole scope once more, within --budget"
     parser.add_argument("--coverage", action="store_true", help=cure)
     parser.add_argument(
@@ -80,6 +85,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         scope=scope,
         seconds_max=seconds,
         only=(arguments.only,) if arguments.only else (),
+        prove=arguments.prove,
         progress=progress_of(terminal),
         without=arguments.without,
         bytes_max=bytes_max,

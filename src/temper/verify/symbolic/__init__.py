@@ -1,0 +1,11 @@
+"""Proofs: what holds for every value and every number of instances, by induction and with lemmas found on the way."""
+
+from typing import TYPE_CHECKING
+
+from temper.door import opened
+
+if TYPE_CHECKING:
+    from temper.verify.symbolic.proofs import prove
+
+__all__ = ["prove"]
+__getattr__ = opened(__name__, __file__)

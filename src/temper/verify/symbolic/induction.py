@@ -88,7 +88,7 @@ class Induction:
             return False
         solver = z3.Solver()
         solver.add(z3.Not(goal))
-        return self._check(solver) == z3.unsat
+        return bool(self._check(solver) == z3.unsat)
 
     def _kept(self, step: _Step, held: list[Property]) -> list[Property]:
         """Those of the candidates that the step keeps, where all of them held before."""
@@ -112,9 +112,7 @@ class Induction:
             open_ = {name: candidate for name, candidate in open_.items() if name not in found}
         return [candidate for candidate in held if candidate.name not in broken]
 
-    def _leaning(
-        self, candidate: Property, held: Sequence[Property], steps: Iterable[_Step]
-    ) -> tuple[Property, ...]:
+    def _leaning(self, candidate: Property, held: Sequence[Property], steps: Iterable[_Step]) -> tuple[Property, ...]:
         """The others that had to be assumed to show that this one is kept, directly or for their sake."""
         needed, waiting = {candidate.name: candidate}, [candidate]
         while waiting:
@@ -211,7 +209,8 @@ class _Step:
 
     def _known(self, candidates: Sequence[Property]) -> dict[str, list[z3.ExprRef]]:
         """The instances that matter: who steps, whom the candidates are about, and whom these refer to."""
-        table, found = self.before.table, {entity.name: {} for entity in self.before.table.entities}
+        table = self.before.table
+        found: dict[str, dict[str, z3.ExprRef]] = {entity.name: {} for entity in table.entities}
 
         def know(entity: str, ident: z3.ExprRef) -> None:
             found[entity].setdefault(ident.sexpr(), ident)
@@ -225,9 +224,9 @@ class _Step:
         for param in table.entity(self.row.entity).action(self.row.action).params:
             if param.name in self.taken.args and (of := referred(param.type)) is not None:
                 know(of, self.taken.args[param.name][0])
-        for entity in table.entities:
-            if entity.single:
-                know(entity.name, z3.IntVal(self.before.texts.code(entity.name)))
+        for single in table.entities:
+            if single.single:
+                know(single.name, z3.IntVal(self.before.texts.code(single.name)))
         for name, idents in [(name, list(idents.values())) for name, idents in found.items()]:
             for field in table.entity(name).fields:
                 if (of := referred(field.type)) is not None:
@@ -278,7 +277,8 @@ def holds(property_: Property, view: View, chosen: Iterable[z3.ExprRef], texts: 
     variables = {name: (ident,) for (name, _), ident in zip(property_.variables, chosen, strict=True)}
     sight = Sight(texts, view=view, variables=variables)
     there = [
-        view.exists(entity, ident) for (_, entity), (ident,) in zip(property_.variables, variables.values(), strict=True)
+        view.exists(entity, ident)
+        for (_, entity), (ident,) in zip(property_.variables, variables.values(), strict=True)
     ]
     premise = [] if property_.whenever is None else [truth(property_.whenever, sight)]
     return z3.Implies(z3.And([*there, *premise]), truth(property_.body, sight))
@@ -290,4 +290,3 @@ def referred(type_: object) -> str | None:
         case RefType(entity) | OptionType(RefType(entity)):
             return entity
     return None
-

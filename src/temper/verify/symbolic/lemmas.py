@@ -41,6 +41,7 @@ MEMBERS_MAX = 6
 """An enum with more members is not gone through."""
 NUMBERS_MAX = 6
 CANDIDATES_MAX = 400
+LEMMA = "lemma:"
 X = "x"
 
 
@@ -53,6 +54,11 @@ def lemmas(table: TransitionTable, reachable: Sequence[System]) -> tuple[Propert
         if all(look(view) is None for view in views):
             found.append(candidate)
     return tuple(found)
+
+
+def is_lemma(property_: Property) -> bool:
+    """Whether it was found here, and not written by the author."""
+    return property_.name.startswith(LEMMA)
 
 
 def said(lemma: Property) -> str:
@@ -74,7 +80,7 @@ def _candidates(table: TransitionTable) -> Iterator[Property]:
         bodies = [(premise, body) for body in shapes.atoms() for premise in shapes.premises()]
         bodies += [(None, body) for body in shapes.implications()]
         for premise, body in bodies:
-            name = f"lemma:{entity.name}:{'' if premise is None else text(premise)}:{text(body)}"
+            name = f"{LEMMA}{entity.name}:{'' if premise is None else text(premise)}:{text(body)}"
             yield Property(name, PropertyKind.ALWAYS, ((X, entity.name),), premise, body)
 
 
@@ -111,7 +117,8 @@ class _Shapes:
 
     def implications(self) -> Iterator[Expression]:
         """Of maps and sets over the same few keys: what is so for one key where something else is."""
-        for key in dict.fromkeys(filter(None, map(_key, self.entity.fields))):
+        keys: list[Type] = [key for key in map(_key, self.entity.fields) if key is not None]
+        for key in dict.fromkeys(keys):
             for (one, left), (other, right) in product(self._of_each(key), repeat=2):
                 if one != other:
                     yield _all(key, _or(_not(left), right))

@@ -18,16 +18,13 @@ never set is `NOTHING`; a duration that was never set reads as 0, as in every al
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import z3
 
 from temper.machine import (
-    BOOL,
     INT,
     NEW,
-    STR,
     BoolType,
     DurationType,
     EnumType,
@@ -75,11 +72,6 @@ class Texts:
 
     def code(self, text: str) -> int:
         return self.codes.setdefault(text, len(self.codes))
-
-    def text(self, code: int) -> str:
-        """The text of a code; one that nobody wrote gets a name of its own."""
-        written = next((text for text, known in self.codes.items() if known == code), None)
-        return f"other{code}" if written is None else written
 
 
 def few(type_: Type) -> tuple[Value, ...] | None:
@@ -225,6 +217,7 @@ def equal(type_: Type, left: Term, right: Term) -> z3.BoolRef:
 
 
 def either(condition: z3.BoolRef, then: Term, otherwise: Term) -> Term:
+    """One of two values of one shape."""
     return tuple(z3.If(condition, mine, other) for mine, other in zip(then, otherwise, strict=True))
 
 
@@ -318,7 +311,11 @@ def _as_set(term: Term, have: SetType, want: SetType) -> Term:
     if wanted is None:
         found = literal(want, frozenset(), Texts())
         for value, there in zip(mine, term, strict=True):
-            found = with_member(want, found, _code(want.of, value), there=there) if _is_plain(want.of) else _lost(have, want)
+            found = (
+                with_member(want, found, _code(want.of, value), there=there)
+                if _is_plain(want.of)
+                else _lost(have, want)
+            )
         return found
     if not set(mine) <= set(wanted):
         raise Unencodable(f"{have} as {want}")
@@ -345,62 +342,3 @@ def common(left: Type, right: Type) -> Type:
             return right
         return SetType(INT) if isinstance(left.of, IntType) else left
     return left
-
-
-# Back again.
-
-
-def value_of(type_: Type, term: Term, texts: Texts) -> Value:
-    """The value that a term without variables is. For arrays this takes a model's reading of them."""
-    plain = [z3.simplify(each) for each in term]
-    match type_:
-        case BoolType():
-            return z3.is_true(plain[0])
-        case EnumType(_, members):
-            code = _number(plain[0]) - _first(members)
-            return members[code] if 0 <= code < len(members) else None
-        case StrType() | PrincipalType() | RefType() | JsonType():
-            return None if (code := _number(plain[0])) == NOTHING else texts.text(code)
-        case IntType() | DurationType() | TimeType():
-            return _number(plain[0])
-        case OptionType(of) if has_spare(of):
-            return value_of(of, tuple(plain), texts)
-        case OptionType(of):
-            return value_of(of, tuple(plain[1:]), texts) if z3.is_true(plain[0]) else None
-        case SetType(of):
-            values = few(of)
-            if values is None:
-                return frozenset(value_of(of, (key,), texts) for key, on in _stores(plain[0]) if z3.is_true(on))
-            return frozenset(value for value, on in zip(values, plain, strict=True) if z3.is_true(on))
-        case MapType(key, item):
-            return _map_value(type_, plain, texts)
-
-
-def _map_value(type_: MapType, plain: Sequence[z3.ExprRef], texts: Texts) -> FrozenMap:
-    start, keys = initial(type_.value), few(type_.key)
-    if keys is not None:
-        values = [value_of(type_.value, each, texts) for each in items_of(type_, tuple(plain))]
-        return FrozenMap({key: value for key, value in zip(keys, values, strict=True) if value != start})
-    written = {str(key): key for array in plain for key, _ in _stores(array)}
-    found = {}
-    for place in written.values():
-        value = value_of(type_.value, tuple(z3.Select(array, place) for array in plain), texts)
-        if value != start:
-            found[value_of(type_.key, (place,), texts)] = value
-    return FrozenMap(found)
-
-
-def _stores(array: z3.ExprRef) -> list[tuple[z3.ExprRef, z3.ExprRef]]:
-    """What was stored where, the last one of each place."""
-    found: dict[str, tuple[z3.ExprRef, z3.ExprRef]] = {}
-    while z3.is_store(array):
-        array, key, value = array.children()
-        found.setdefault(str(key), (key, value))
-    return list(found.values())
-
-
-def _number(term: z3.ExprRef) -> int:
-    assert z3.is_int_value(term), f"{term} is no number"
-    return int(term.as_long())
-
-

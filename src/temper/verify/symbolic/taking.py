@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import z3
 
-from temper.machine import NEW, Action, Case, Entity, Expression, MapType, Spawn, Type, Update
-from temper.machine import PRINCIPAL
+from temper.machine import NEW, PRINCIPAL, Action, Case, Entity, Expression, MapType, Spawn, Type, Update
 from temper.verify.obligations import Row
 from temper.verify.symbolic.algebra import Sight, meaning, truth
 from temper.verify.symbolic.shapes import (
@@ -21,7 +20,6 @@ from temper.verify.symbolic.shapes import (
     Term,
     Unencodable,
     as_type,
-    literal,
     put,
     sorts,
     within,
@@ -67,7 +65,7 @@ class _Taking:
         for param in action.params:
             with suppress(Unencodable):
                 self.args[param.name] = self._any(param.type, f"arg.{param.name}")
-        self.caller = self._any(PRINCIPAL, "caller", unset=True)
+        self.caller = self._any(PRINCIPAL, "caller")  # whoever calls an action that reads `caller` is somebody
 
     def taken(self) -> Taken:
         source = self._state(self.row.source)
@@ -125,9 +123,7 @@ class _Taking:
             return
         self.conditions.append(z3.Not(found) if negated else found)
 
-    def _updated(
-        self, data: Mapping[str, Term], updates: tuple[Update, ...], source: z3.ExprRef
-    ) -> Known:
+    def _updated(self, data: Mapping[str, Term], updates: tuple[Update, ...], source: z3.ExprRef) -> Known:
         """Simultaneous: every value is computed before any is assigned."""
         sight, found = self._sight(data, source), Known(data)
         for update in updates:
@@ -154,5 +150,3 @@ class _Taking:
         term = tuple(z3.FreshConst(sort, name) for sort in sorts(type_))
         self.conditions.append(within(type_, term, unset=unset))
         return term
-
-
