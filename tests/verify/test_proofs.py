@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+import z3
 
 from support.examples import EXAMPLES, Mutant, mutants
 from support.small import table_of
@@ -10,7 +13,7 @@ from temper.machine import PropertyKind, Proved, Refuted, TransitionTable, Unkno
 from temper.pipeline import Read, build, build_read, read
 from temper.report import Diagnostic, Source
 from temper.verify import certify
-from temper.verify.symbolic import prove
+from temper.verify.symbolic import induction, prove, system, taking
 from temper.verify.symbolic.proofs import NOT_SHOWN
 
 PROVED = {
@@ -26,6 +29,7 @@ blueprint: counter
 properties:
   low: {always: Counter.count <= 3}
   high: {always: Counter.count <= 2}
+  begun: {always: Counter.count >= 1}
   even: {for: t in Ticket, whenever: t.state == open, always: t.owner != None}
 roles: [clerk]
 entities:
@@ -83,6 +87,33 @@ def test_a_certificate_keeps_the_strongest_verdict_and_what_is_vacuous() -> None
     assert isinstance(findings["high"].verdict, Refuted)
     assert "z3-solver" in dict(certificate.made_with)
     assert not any("z3" in name for name, _ in certify(table_of(COUNTER)).made_with)
+
+
+BROKEN: dict[str, tuple[object, str, Callable[..., object], str]] = {
+    "rows write nothing": (induction, "_writes", lambda *_: frozenset(), "high"),
+    "nobody looks at the start": (induction.Induction, "_holds_at_first", lambda *_: True, "begun"),
+    "no guard ever holds": (
+        taking._Taking,
+        "_holds",
+        lambda self, *_, **__: self.conditions.append(z3.BoolVal(False)),
+        "high",
+    ),
+    "what is written does not show": (
+        system.SteppedSystem,
+        "read",
+        lambda self, *place: self.before.read(*place),
+        "high",
+    ),
+}
+"""Wrong inductions, and a property that each would prove and that does not hold."""
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_wrong_induction_is_noticed(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, instead, wrongly = BROKEN[broken]
+    assert isinstance(verdicts(table_of(COUNTER))[wrongly], Unknown)
+    monkeypatch.setattr(owner, name, instead)
+    assert isinstance(verdicts(table_of(COUNTER))[wrongly], Proved)
 
 
 def test_a_solver_without_time_proves_nothing() -> None:
