@@ -103,10 +103,12 @@ def gate(table: TransitionTable, entity: Entity, action: Action) -> Gatekeeper |
 
 def policy_trees(table: TransitionTable) -> tuple[dict[str, Any], ...]:
     """Every policy of the table as Cedar's own tree, in JSON data: for whoever wants to know what they mention."""
-    import cedarpy
+    return tuple(tree for _, tree in named_policy_trees(table))
 
-    read = (json.loads(cedarpy.policies_to_json_str(text)) for _, text in table.policies)
-    return tuple(tree for file in read for tree in file["staticPolicies"].values())
+
+def named_policy_trees(table: TransitionTable) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The same with the name of each policy, as a `Decision` gives it."""
+    return _read_trees(table.policies)
 
 
 def cedar_schema(governed: Governed) -> dict[str, Any]:
@@ -167,6 +169,11 @@ def cedar_type(type_: Type) -> dict[str, Any] | None:
             assert_never(type_)
 
 
+def attributes(given: list[tuple[str, Type, Value]]) -> dict[str, Any]:
+    """What policies see of some values, each with name and type: neither what is missing nor what has no Cedar type."""
+    return {name: _plain(value) for name, type_, value in given if value is not None and cedar_type(type_) is not None}
+
+
 class _Policies:
     """All policies of a table, parsed once."""
 
@@ -205,6 +212,19 @@ def _parsed(files: tuple[tuple[str, str], ...]) -> _Policies:
     return _Policies(files)
 
 
+@lru_cache(maxsize=64)
+def _read_trees(files: tuple[tuple[str, str], ...]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    import cedarpy
+
+    found: list[tuple[str, dict[str, Any]]] = []
+    for file, text in files:
+        trees = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
+        for policy in sorted(trees, key=_number):
+            name = trees[policy].get("annotations", {}).get("id")
+            found.append((name or f"{file}#{_number(policy)}", trees[policy]))
+    return tuple(found)
+
+
 def _number(policy: str) -> int:
     """The place of a policy: Cedar calls them policy0, policy1, … in the order of the text."""
     digits = policy.removeprefix("policy")
@@ -216,22 +236,18 @@ def _request(entity: Entity, action: Action, cell: Cell, call: Call) -> dict[str
         "principal": {"type": PRINCIPAL_TYPE, "id": call.caller},
         "action": {"type": ACTION_TYPE, "id": f"{entity.name}.{action.name}"},
         "resource": {"type": entity.name, "id": cell.id},
-        "context": _attributes([(param.name, param.type, call.args[param.name]) for param in action.params]),
+        "context": attributes([(param.name, param.type, call.args[param.name]) for param in action.params]),
     }
 
 
 def _entities(entity: Entity, cell: Cell, call: Call) -> list[dict[str, Any]]:
     parents = [{"type": ROLE_TYPE, "id": role} for role in sorted(call.roles)]
     given = [(field.name, field.type, value) for field, value in zip(entity.fields, cell.data, strict=True)]
-    attributes = {**_attributes(given), "state": cell.control}
+    seen = {**attributes(given), "state": cell.control}
     return [
         {"uid": {"type": PRINCIPAL_TYPE, "id": call.caller}, "attrs": {}, "parents": parents},
-        {"uid": {"type": entity.name, "id": cell.id}, "attrs": attributes, "parents": []},
+        {"uid": {"type": entity.name, "id": cell.id}, "attrs": seen, "parents": []},
     ]
-
-
-def _attributes(given: list[tuple[str, Type, Value]]) -> dict[str, Any]:
-    return {name: _plain(value) for name, type_, value in given if value is not None and cedar_type(type_) is not None}
 
 
 def _plain(value: Value) -> Any:

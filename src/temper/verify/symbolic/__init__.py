@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from temper.door import opened
 
 if TYPE_CHECKING:
+    from temper.verify.symbolic.gates import GateTerm, any_roles, gate_term
     from temper.verify.symbolic.proofs import prove
 
-__all__ = ["prove"]
+__all__ = ["GateTerm", "any_roles", "gate_term", "prove"]
 __getattr__ = opened(__name__, __file__)
