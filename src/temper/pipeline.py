@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from temper.language.syntax import Tree
     from temper.machine import Certificate, Certified, Scope, TransitionTable
     from temper.run import Image
-    from temper.verify import Budget, Progress, Upgrade
+    from temper.verify import Budget, Progress, Prover, Upgrade
 
 BYTES_MAX = 1_000_000
 """A longer file is not read: a blueprint is short enough to hold in one head."""
 SECONDS_MAX = 60.0
 """How long a verification may take if nobody says otherwise."""
+PROOFS = "proofs"
+"""What `without` calls them."""
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -139,29 +141,33 @@ def certify(
     without: Iterable[str] = (),
     bytes_max: int | None = None,
     jobs: int | None = None,
-    prove: bool = False,
+    prove: bool = True,
+    prover: Prover | None = None,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
 
-    `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`.
-    Unsaid, a search takes at most half of the memory that is free, and as many workers as there are processors once it
-    turns out to be large; how many work makes no difference to what they find. With `prove` the solver is asked, too.
+    `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`; and
+    `proofs`, if the solver is not to be asked, as if `prove` were False. It is asked in a process of its own, which may
+    have been started before as a `prover`. Unsaid, a search takes at most half of the memory that is free, and as many
+    workers as there are processors once it turns out to be large; how many work makes no difference to what they find.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
 
+    only, without = tuple(only), frozenset(without)
     budget = Budget(seconds_max=seconds_max, bytes_max=bytes_max)
     begins = _begins(table, live, budget) if live else None
     certificate = verify(
         table,
         scope=scope,
         budget=budget,
-        only=tuple(only),
+        only=only,
         starts=begins.starts if begins else (),
         progress=progress,
-        reductions=Reductions().without(without),
+        reductions=Reductions().without(without - {PROOFS}),
         jobs=jobs,
-        prove=prove,
+        prove=prove and not only and PROOFS not in without,
+        prover=prover,
     )
     if begins is not None:
         from temper.verify import qualified

@@ -10,7 +10,8 @@ import pytest
 from support.examples import EXAMPLES
 from temper.machine import TransitionTable, universe
 from temper.pipeline import build
-from temper.verify.native import engine, kept, search_natively
+from temper.verify import kept
+from temper.verify.native import engine, search_natively
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_file_that_is_not_what_was_kept_is_not_taken(
     whole = path.read_bytes()
     if wrong == "of another key":
         kept.keep("0" * 64, b"something else")
-        (folder / ("0" * 64 + kept.SUFFIX)).replace(path)
+        (folder / ("0" * 64 + ".code")).replace(path)
     else:
         flipped = bytearray(whole)
         flipped[len(whole) // 2] ^= 1
@@ -95,7 +96,7 @@ def test_what_was_not_used_for_longest_is_forgotten(folder: Path, monkeypatch: p
     monkeypatch.setattr(kept, "BYTES_MAX", 1_100)
     for at, name in enumerate("abc"):
         kept.keep(name, bytes(300))
-        os.utime(folder / f"{name}{kept.SUFFIX}", (at, at))
+        os.utime(folder / f"{name}.code", (at, at))
     assert kept.find("a") is not None
     kept.keep("d", bytes(300))
     assert {path.stem for path in folder.iterdir()} == {"a", "c", "d"}

@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from temper.machine.cell import Address, Args, Cell, Delivery, Effecting, Message, Refusal, Site, Spawning
+from temper.machine.property import Property
 from temper.machine.table import Parameter, TransitionTable
 from temper.machine.value import FrozenMap, NotAValueError, Type, Value, canonical_json, from_json, to_json
 from temper.report import Span
@@ -35,6 +36,18 @@ def table_to_json(table: TransitionTable) -> dict[str, Any]:
 def table_from_json(data: Any) -> TransitionTable:
     """The table that was written. Raises `NotAValueError` if the data is no table of this version."""
     return decoded(TransitionTable, data)
+
+
+def property_to_json(property_: Property) -> dict[str, Any]:
+    """One property as JSON data, in the form that it has inside a table."""
+    data = encoded(property_)
+    assert isinstance(data, dict), "a dataclass becomes an object"
+    return data
+
+
+def property_from_json(data: Any) -> Property:
+    """The property that was written. Raises `NotAValueError` if the data is none."""
+    return decoded(Property, data)
 
 
 def table_hash(table: TransitionTable) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
     from temper.verify.model import Model, TableModel, Transition
     from temper.verify.parting import Parting
+    from temper.verify.prover import Prover
     from temper.verify.reductions import NO_REDUCTIONS, Reductions
     from temper.verify.replay import Diverged, Replayed, replay
     from temper.verify.report import report_json
@@ -42,6 +43,7 @@ __all__ = [
     "NotDrawn",
     "Parting",
     "Progress",
+    "Prover",
     "Reductions",
     "Replayed",
     "Report",

@@ -30,6 +30,8 @@ from temper.verify.budget import Budget
 from temper.verify.exhaustive import exhaust
 from temper.verify.explicit import Progress, Report
 from temper.verify.obligations import owed
+from temper.verify.prover import Prover
+from temper.verify.proving import proving
 from temper.verify.reductions import EVERY_REDUCTION, Reductions
 
 Engine = Callable[..., Report]
@@ -52,42 +54,39 @@ def certify(
     reductions: Reductions = EVERY_REDUCTION,
     jobs: int | None = None,
     prove: bool = False,
+    prover: Prover | None = None,
 ) -> Certificate:
     """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
 
     `scope` takes the place of the table's own. `starts` are images of live instances; the verdicts then cover the
     runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts;
     `jobs` is how many workers an engine may have, as many as help if it is None. With `prove` the solver is asked,
-    too: what it proves holds beyond the universe. It says nothing of runs that begin in `starts`.
+    too, by a `prover` that may have been started before: what it proves holds beyond the universe. It says nothing of
+    runs that begin in `starts`. Whatever becomes of it, the verdicts of the engines stand.
 
     >>> from temper.machine import TransitionTable
     >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
     ()
     """
     assert_wellformed(table)
-    looked_at = universe(table, scope)
-    begins = tuple(starts)
-    engines = [ENGINES[name] for name in only] or list(ENGINES.values())
-    reports = [
-        engine(
-            table,
-            universe=looked_at,
-            budget=budget or Budget(),
-            starts=begins,
-            progress=progress,
-            reductions=reductions,
-            jobs=jobs,
-        )
-        for engine in engines
-    ]
-    findings = strongest(report.findings for report in reports)
-    guests = [guest for report in reports for guest in report.guests]
-    if prove and not begins:
-        from temper.verify.symbolic import prove as by_induction
-
-        proofs = by_induction(table, universe=looked_at, seconds_max=(budget or Budget()).seconds_max)
-        findings = strongest((findings, proofs))
-        guests.append("z3-solver")
+    looked_at, budget, begins = universe(table, scope), budget or Budget(), tuple(starts)
+    with proving(table, looked_at, budget, prover, prove=prove and not begins) as asked:
+        reports = [
+            engine(
+                table,
+                universe=looked_at,
+                budget=budget,
+                starts=begins,
+                progress=progress,
+                reductions=reductions,
+                jobs=jobs,
+            )
+            for engine in [ENGINES[name] for name in only] or ENGINES.values()
+        ]
+        proofs = asked.taken(reports)
+    findings = strongest([*(report.findings for report in reports), proofs.findings])
+    guests = [*(guest for report in reports for guest in report.guests), *proofs.guests]
+    notes = [*(note for report in reports for note in report.notes), *proofs.notes, *_needless(table, findings)]
     return Certificate(
         table=table_hash(table),
         findings=findings,
@@ -95,7 +94,7 @@ def certify(
         scope=str(looked_at),
         accepted=table.accept,
         made_with=_made_with(table, guests),
-        notes=(*(note for report in reports for note in report.notes), *_needless(table, findings)),
+        notes=tuple(notes),
         assumptions=tuple(assumptions(table, looked_at)),
     )
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,11 @@ from temper.cli.building import (
 from temper.cli.forecast import progress_line
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
-from temper.pipeline import Built, Judged, certify
+from temper.pipeline import PROOFS, Built, Judged, certify
 
 if TYPE_CHECKING:
     from temper.machine import Scope
-    from temper.verify import Progress, Survey
+    from temper.verify import Progress, Prover, Survey
 
 SURVEYED_MAX = 1_000
 """Up to so many states a survey takes no time worth mentioning, and is done unasked."""
@@ -56,13 +57,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--without",
         action="append",
         default=[],
-        choices=["slicing", "symmetry", "partial-order"],
-        help="do not use this reduction of the search, which changes counts and no verdict; may be repeated",
-    )
-    parser.add_argument(
-        "--prove",
-        action="store_true",
-        help="ask the solver, too: what it proves by induction holds for any number of instances and any values",
+        choices=["slicing", "symmetry", "partial-order", "proofs"],
+        help="do without this reduction of the search, which changes counts and no verdict; or without proofs, which "
+        "leaves what would be proved to the search; may be repeated",
     )
     cure = "list what was never used: rows, states, guards, outcomes; walks the whole scope once more, within --budget"
     parser.add_argument("--coverage", action="store_true", help=cure)
@@ -76,6 +73,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     seconds, bytes_max = budget_seconds(arguments), bytes_asked(arguments)
+    with _prover(arguments) as prover:
+        return _verified(arguments, seconds, bytes_max, prover, terminal)
+
+
+@contextmanager
+def _prover(arguments: argparse.Namespace) -> Iterator[Prover | None]:
+    """Started before the blueprint is read, so that the solver is there by the time it is."""
+    if arguments.only or PROOFS in arguments.without:
+        yield None
+        return
+    from temper.verify import Prover
+
+    with Prover() as prover:
+        yield prover
+
+
+def _verified(
+    arguments: argparse.Namespace, seconds: float, bytes_max: int | None, prover: Prover | None, terminal: Terminal
+) -> int:
     built = build_asked(arguments)
     if built.table is None:
         return _not_built(built, terminal)
@@ -85,7 +101,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         scope=scope,
         seconds_max=seconds,
         only=(arguments.only,) if arguments.only else (),
-        prove=arguments.prove,
+        prover=prover,
         progress=progress_of(terminal),
         without=arguments.without,
         bytes_max=bytes_max,

@@ -11,8 +11,8 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from temper.verify import kept
 from temper.verify.available import bytes_allowed
-from temper.verify.native import kept
 from temper.verify.native.crew import Work
 from temper.verify.native.halves import Halves
 from temper.verify.native.kernel import BLOCK, FIELDS, MARK_BITS, Kernel

@@ -1,4 +1,4 @@
-"""Machine code kept between processes, in a folder of the user's: reading it is faster than compiling it again.
+"""What took long to find out, kept between processes in a folder of the user's: machine code, and what proofs lean on.
 
 What is read is taken only if it is ours, whole, and the answer to the very question: the file belongs to the user and
 nobody else may write to it, and its digest covers key and code. Anything else is as good as nothing there. A
@@ -17,13 +17,13 @@ VARIABLE = "TEMPER_CACHE"
 """Names the folder; set to nothing, nothing is kept."""
 BYTES_MAX = 64 << 20
 """How much is kept; what was not used for longest goes first."""
-MAGIC = b"temper native 1\n"
+MAGIC = {"code": b"temper native 1\n", "proofs": b"temper proofs 1\n"}
+"""What may be kept, by the suffix of its files, and how they begin."""
 OTHERS_MAY_WRITE = 0o022
-SUFFIX = ".code"
 
 
 def folder() -> Path | None:
-    """Where code is kept; None if it is not."""
+    """Where things are kept; None if they are not."""
     chosen = os.environ.get(VARIABLE)
     if chosen is not None:
         return Path(chosen) if chosen else None
@@ -37,7 +37,7 @@ def folder() -> Path | None:
 
 
 def key_of(*parts: str) -> str:
-    """One name for everything that code depends on.
+    """One name for everything that what is kept depends on.
 
     >>> key_of("a", "bc") == key_of("ab", "c")
     False
@@ -49,12 +49,12 @@ def key_of(*parts: str) -> str:
     return digest.hexdigest()
 
 
-def find(key: str) -> bytes | None:
-    """The code kept under the key; None if there is none that can be trusted."""
+def find(key: str, kind: str = "code") -> bytes | None:
+    """What is kept under the key; None if there is nothing that can be trusted."""
     where = folder()
     if where is None:
         return None
-    path = where / (key + SUFFIX)
+    path = where / f"{key}.{kind}"
     try:
         with path.open("rb") as file:
             if not _is_ours(os.fstat(file.fileno())) or not _is_ours(where.stat()):
@@ -62,17 +62,17 @@ def find(key: str) -> bytes | None:
             found = file.read(BYTES_MAX)
     except OSError:
         return None
-    head = len(MAGIC) + sha256().digest_size
-    code = found[head:]
-    if found[:head] != MAGIC + _digest(key, code):
+    head = len(MAGIC[kind]) + sha256().digest_size
+    body = found[head:]
+    if found[:head] != MAGIC[kind] + _digest(key, body):
         return None
     with suppress(OSError):
         os.utime(path)
-    return code
+    return body
 
 
-def keep(key: str, code: bytes) -> None:
-    """Keep the code under the key, if there is a place for it."""
+def keep(key: str, body: bytes, kind: str = "code") -> None:
+    """Keep it under the key, if there is a place for it."""
     where = folder()
     if where is None:
         return
@@ -81,16 +81,16 @@ def keep(key: str, code: bytes) -> None:
         handle, name = mkstemp(dir=where, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(MAGIC + _digest(key, code) + code)
-            Path(name).replace(where / (key + SUFFIX))
+                file.write(MAGIC[kind] + _digest(key, body) + body)
+            Path(name).replace(where / f"{key}.{kind}")
         except OSError:
             Path(name).unlink(missing_ok=True)
             raise
         _make_room(where)
 
 
-def _digest(key: str, code: bytes) -> bytes:
-    return sha256(key.encode() + b"\n" + code).digest()
+def _digest(key: str, body: bytes) -> bytes:
+    return sha256(key.encode() + b"\n" + body).digest()
 
 
 def _is_ours(status: os.stat_result) -> bool:
@@ -101,7 +101,8 @@ def _is_ours(status: os.stat_result) -> bool:
 
 def _make_room(where: Path) -> None:
     """Forget what was not used for longest, as long as there is too much."""
-    found = sorted(((path.stat(), path) for path in where.glob(f"*{SUFFIX}")), key=lambda entry: -entry[0].st_mtime_ns)
+    ours = [path for kind in MAGIC for path in where.glob(f"*.{kind}")]
+    found = sorted(((path.stat(), path) for path in ours), key=lambda entry: -entry[0].st_mtime_ns)
     total = 0
     for status, path in found:
         total += status.st_size

@@ -1,0 +1,69 @@
+"""Proofs beside a search: asked for before it begins, waited for a little after it ends, and never relied upon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from temper.machine import Finding, Property, TransitionTable, Universe, Unknown
+from temper.verify.available import bytes_allowed
+from temper.verify.budget import Budget
+from temper.verify.explicit import Report
+from temper.verify.explicit.exploration import INTERRUPTED
+from temper.verify.prover import NoProofs, Prover, Question
+
+WAIT_SHARE = 0.1
+"""Which part of the budget proofs are waited for when the search has ended, within the budget."""
+WAIT_SECONDS_MIN = 2.0
+"""Of a short budget they get this much, if there is so much left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What came of proofs: findings with the lemmas that they take, or a note that says why there are none."""
+
+    findings: tuple[Finding, ...] = ()
+    lemmas: tuple[Property, ...] = ()
+    notes: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+
+
+class Proving:
+    """One question that a prover thinks about; nobody does if there is none."""
+
+    def __init__(self, prover: Prover | None, budget: Budget) -> None:
+        self._prover, self._budget, self._began = prover, budget, monotonic()
+
+    def taken(self, reports: Iterable[Report], waiting: Callable[[float], None] | None = None) -> Shown:
+        """What was proved by now, or is after a little waiting. Who interrupted the search waits for nothing."""
+        if self._prover is None:
+            return Shown()
+        seconds = 0.0 if _is_interrupted(reports) else self._patience()
+        answer = self._prover.take(seconds, waiting)
+        if isinstance(answer, NoProofs):
+            return Shown(notes=(f"nothing is proved by induction: {answer.because}",))
+        return Shown(answer.findings, answer.lemmas, guests=("z3-solver",))
+
+    def _patience(self) -> float:
+        left = self._budget.seconds_max - (monotonic() - self._began)
+        return max(0.0, min(left, max(WAIT_SECONDS_MIN, self._budget.seconds_max * WAIT_SHARE)))
+
+
+@contextmanager
+def proving(
+    table: TransitionTable, universe: Universe, budget: Budget, prover: Prover | None, *, prove: bool
+) -> Iterator[Proving]:
+    """Ask for proofs, by the prover that was started before if there is one; it ends with the body."""
+    if not prove:
+        yield Proving(None, budget)
+        return
+    with prover or Prover() as child:
+        child.ask(Question(table, universe, budget.seconds_max, budget.bytes_max or bytes_allowed() // 2))
+        yield Proving(child, budget)
+
+
+def _is_interrupted(reports: Iterable[Report]) -> bool:
+    verdicts = (finding.verdict for report in reports for finding in report.findings)
+    return any(isinstance(verdict, Unknown) and verdict.because.startswith(INTERRUPTED) for verdict in verdicts)

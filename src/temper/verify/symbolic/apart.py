@@ -1,0 +1,74 @@
+"""The process in which proofs are looked for: one question on its input, one answer on its output.
+
+`python -m temper.verify.symbolic.apart` is the child of `verify.prover`. It imports the solver while its parent still
+reads the blueprint, takes no more memory than it is given, and ends when its parent does.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from contextlib import suppress
+from threading import Thread
+
+import z3
+
+from temper.verify.prover import Answer, NoProofs, Proofs, Question
+from temper.verify.symbolic.known import find, keep
+from temper.verify.symbolic.proofs import proofs
+
+BYTES_MIN = 512 << 20
+"""Less memory than this is not enough to begin."""
+
+
+def answer(question: Question) -> Answer:
+    """What can be proved. What was proved of this very table before is proved again, which takes a few questions."""
+    known = find(question.table)
+    found = proofs(question.table, universe=question.universe, seconds_max=question.seconds_max, known=known)
+    if isinstance(found, Proofs):
+        keep(question.table, found)
+    return found
+
+
+def answer_parent() -> None:
+    """Answer on the real output and let anything else that is printed go to the error stream."""
+    said = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    question = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent
+    assert isinstance(question, Question), "the parent asks a question"
+    Thread(target=_end_with_parent, daemon=True).start()
+    _limit(question.bytes_max)
+    try:
+        found = answer(question)
+    except MemoryError:
+        found = NoProofs("the solver gave up: it has no more memory")
+    said.write(pickle.dumps(found))
+    said.close()
+    os._exit(0)  # taking the solver's terms down takes longer than the system takes to forget them
+
+
+def _end_with_parent() -> None:
+    """The input closes when the parent ends, however it ends. The solver lets go of the interpreter while it thinks."""
+    while os.read(0, 1):
+        continue
+    os._exit(1)
+
+
+def _limit(bytes_max: int) -> None:
+    """The solver gives up by itself at what it may take, and the system stops it a little later."""
+    most = max(bytes_max, BYTES_MIN)
+    z3.set_param("memory_max_size", most >> 20)
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        room = most + BYTES_MIN
+        resource.setrlimit(resource.RLIMIT_AS, (room if hard < 0 else min(room, hard), hard))
+
+
+if __name__ == "__main__":
+    # Under its real name, so that what it pickles is what the parent knows.
+    from importlib import import_module
+
+    import_module("temper.verify.symbolic.apart").answer_parent()
