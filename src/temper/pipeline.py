@@ -148,7 +148,7 @@ def certify(
 
     `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`; and
     `proofs`, if the solver is not to be asked, as if `prove` were False. It is asked in a process of its own, which may
-    have been started before as a `prover`. Unsaid, a search takes at most half of the memory that is free, and as many
+    have been started before as a `prover`, and says nothing of runs that go on from what lives. Unsaid, a search takes at most half of the memory that is free, and as many
     workers as there are processors once it turns out to be large; how many work makes no difference to what they find.
     """
     from temper.verify import Budget, Reductions, certified
@@ -166,7 +166,7 @@ def certify(
         progress=progress,
         reductions=Reductions().without(without - {PROOFS}),
         jobs=jobs,
-        prove=prove and not only and PROOFS not in without,
+        prove=prove and not only and PROOFS not in without and live is None,
         prover=prover,
     )
     if begins is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from support.serving import serving, table_of, uncertified
-from temper.machine import Address, Cell, Exhausted, Refuted, Unknown, absent
+from temper.machine import Address, Cell, Exhausted, Proved, Refuted, Unknown, absent
 from temper.pipeline import Live, certify
 from temper.run import Image
-from temper.verify import Budget, upgrade
+from temper.verify import Budget, qualified, upgrade
 
 FIRST = """\
 temper: 1
@@ -50,7 +50,7 @@ def verdict(judged, name: str = "filed_is_signed"):
 
 def test_a_violation_that_is_only_inevitable_is_found() -> None:
     first, second = table_of(FIRST), table_of(SECOND)
-    assert isinstance(verdict(certify(second)), Exhausted)
+    assert isinstance(verdict(certify(second)), Proved)
     live = Live((first,), (paper(first, "sent"),))
     found = verdict(certify(second, live=live))
     assert isinstance(found, Refuted)
@@ -88,6 +88,14 @@ def test_what_the_search_never_saw_makes_verdicts_unknown() -> None:
     accepted = table_of(SECOND + "accept: {filed_is_signed: looked at by hand}\n")
     reasons = certify(accepted, live=Live((first,), (paper(first, "draft", pages=7),))).reasons
     assert not any("filed_is_signed" in reason for reason in reasons)
+
+
+def test_a_proof_says_nothing_of_what_the_search_never_saw() -> None:
+    second = table_of(SECOND)
+    alone = certify(second).certificate
+    assert isinstance(verdict(certify(second)), Proved)
+    qualified_ = {each.name: each.verdict for each in qualified(alone, "Paper p1 in draft").findings}
+    assert qualified_["filed_is_signed"] == Unknown("live instances: Paper p1 in draft")
 
 
 def test_a_past_that_cannot_be_searched_whole_says_so() -> None:

@@ -24,6 +24,7 @@ from temper.machine import (
     Exhausted,
     IntType,
     MapType,
+    Proved,
     SetType,
     System,
     TransitionTable,
@@ -31,6 +32,7 @@ from temper.machine import (
     Universe,
     Unknown,
     Value,
+    Verdict,
     Zone,
     canonical,
     relation,
@@ -86,10 +88,15 @@ def qualified(certificate: Certificate, uncovered: str) -> Certificate:
         return certificate
     unknown = Unknown(f"live instances: {uncovered}")
     findings = tuple(
-        replace(finding, verdict=unknown) if isinstance(finding.verdict, Exhausted) else finding
+        replace(finding, verdict=unknown) if _is_of_the_start(finding.verdict) else finding
         for finding in certificate.findings
     )
     return replace(certificate, findings=findings)
+
+
+def _is_of_the_start(verdict: Verdict) -> bool:
+    """Whether it says what all runs do that begin with nothing. A run that shows something is there all the same."""
+    return isinstance(verdict, Exhausted) or (isinstance(verdict, Proved) and verdict.trace is None)
 
 
 class _Cuts:
