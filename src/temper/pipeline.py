@@ -148,8 +148,9 @@ def certify(
 
     `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`; and
     `proofs`, if the solver is not to be asked, as if `prove` were False. It is asked in a process of its own, which may
-    have been started before as a `prover`, and says nothing of runs that go on from what lives. Unsaid, a search takes at most half of the memory that is free, and as many
-    workers as there are processors once it turns out to be large; how many work makes no difference to what they find.
+    have been started before as a `prover`, and says nothing of runs that go on from what lives. Unsaid, a search takes
+    at most half of the memory that is free, and as many workers as there are processors once it turns out to be large;
+    how many work makes no difference to what they find.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
