@@ -42,13 +42,20 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
 
 def budget_seconds(arguments: argparse.Namespace) -> float:
     """What `add_budget` asked for."""
+    return duration_seconds(arguments.budget, "--budget")
+
+
+def duration_seconds(text: str, option: str) -> float:
+    """The seconds of a duration such as `30s`; a mistake of the user if it is none.
+
+    >>> duration_seconds("2m", "--budget")
+    120.0
+    """
     from temper.machine import parse_duration
 
-    milliseconds = parse_duration(arguments.budget)
+    milliseconds = parse_duration(text)
     if milliseconds is None or milliseconds <= 0:
-        raise MistakeError(
-            "wrong-usage", f"--budget {arguments.budget}: that is no length of time", "as in --budget 30s"
-        )
+        raise MistakeError("wrong-usage", f"{option} {text}: that is no length of time", f"as in {option} 30s")
     return milliseconds / 1000
 
 
@@ -56,7 +63,11 @@ def add_room(parser: argparse.ArgumentParser) -> None:
     """How much memory and how many cores a verification may take."""
     cure = "stop when a search has taken this much memory, as in 2GiB; half of what is free if not said"
     parser.add_argument("--memory", metavar="SIZE", help=cure)
-    cure = "search with N workers; one, then one for each core once a search is large, if not said"
+    add_jobs(parser, "search with N workers; one, then one for each core once a search is large, if not said")
+
+
+def add_jobs(parser: argparse.ArgumentParser, cure: str) -> None:
+    """How many may work at the same time."""
     parser.add_argument("--jobs", type=_positive, metavar="N", help=cure)
 
 

@@ -10,8 +10,22 @@ if TYPE_CHECKING:
     from temper.language.format import format_source
     from temper.language.lower import lower
     from temper.language.parse import parse
+    from temper.language.python import Parsed
     from temper.language.schema import json_schema
+    from temper.language.sheet import Sheet, conjuncts, literals, substituted
 
-__all__ = ["Blueprint", "check", "format_source", "json_schema", "lower", "parse"]
+__all__ = [
+    "Blueprint",
+    "Parsed",
+    "Sheet",
+    "check",
+    "conjuncts",
+    "format_source",
+    "json_schema",
+    "literals",
+    "lower",
+    "parse",
+    "substituted",
+]
 
 __getattr__ = opened(__name__, __file__)

@@ -51,6 +51,12 @@ class Parsed:
         assert node.end_col_offset is not None
         return self.text.text[self._character(node.col_offset) : self._character(node.end_col_offset)]
 
+    def replaced(self, start: int, end: int | None, replacement: str) -> str:
+        """The whole text with something else between two of Python's columns."""
+        assert end is not None, "a node that was parsed has an end"
+        text = self.text.text
+        return text[: self._character(start)] + replacement + text[self._character(end) :]
+
     def edit(self, node: ast.expr, replacement: str) -> Edit:
         """The edit that puts something else in a node's place. What YAML would take apart is quoted as a whole."""
         assert node.end_col_offset is not None

@@ -7,7 +7,7 @@ from temper.door import opened
 if TYPE_CHECKING:
     from temper.verify.available import bytes_used
     from temper.verify.budget import Budget
-    from temper.verify.cascade import ENGINES, certified, certify
+    from temper.verify.cascade import ENGINES, certified, certify, objections
     from temper.verify.certificate_json import (
         certificate_from_json,
         certificate_to_json,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from temper.verify.sequence import instances_in, sequence_diagram
     from temper.verify.state_space import NotDrawn, StateSpace, state_space
     from temper.verify.survey import Coverage, Statistics, Survey, survey
-    from temper.verify.text import trace_text, value_text
+    from temper.verify.text import step_text, trace_text, value_text, verdict_text
     from temper.verify.upgrade import Upgrade, look_of, qualified, upgrade
     from temper.verify.walk import Walk, walk
     from temper.verify.walk_text import walk_json, walk_lines
@@ -69,6 +69,7 @@ __all__ = [
     "kept_trace_to_json",
     "kept_traces",
     "look_of",
+    "objections",
     "qualified",
     "replay",
     "report_json",
@@ -76,12 +77,14 @@ __all__ = [
     "sequence_diagram",
     "state_space",
     "statistics_json",
+    "step_text",
     "survey",
     "trace_from_json",
     "trace_text",
     "trace_to_json",
     "upgrade",
     "value_text",
+    "verdict_text",
     "walk",
     "walk_json",
     "walk_lines",
