@@ -21,6 +21,7 @@ from temper.machine import (
     Label,
     Message,
     Refusal,
+    Relation,
     Scope,
     Spawning,
     Step,
@@ -31,7 +32,7 @@ from temper.machine import (
     Value,
     universe,
 )
-from temper.verify import TableModel, step_text, value_text
+from temper.verify import step_text, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class _Walk:
         self, one: TransitionTable, other: TransitionTable, within: Universe, states_max: int, seconds_max: float
     ) -> None:
         self.table, self.within = one, within
-        self.models = TableModel(one, within), TableModel(other, within)
+        self.relations = Relation(one, within, in_full=True), Relation(other, within, in_full=True)
         self.states_max, self.until = states_max, monotonic() + seconds_max
         self.pairs: list[tuple[System, System]] = []
         self.known: set[tuple[System, System]] = set()
@@ -90,7 +91,7 @@ class _Walk:
         self.guessed = False
 
     def result(self) -> Comparison:
-        (begin,), (other,) = self.models[0].initial(), self.models[1].initial()
+        begin, other = (relation.start() for relation in self.relations)
         if _shown(begin) != _shown(other):
             return Different((), "they begin differently")
         self._meet(begin, other, -1, None)
@@ -108,7 +109,7 @@ class _Walk:
     def _compare_next(self, at: int) -> str:
         """How the two part right after pair `at`; empty if they do not."""
         mine, theirs = (
-            _outgoing(model.successors(state)) for model, state in zip(self.models, self.pairs[at], strict=True)
+            _outgoing(relation.steps(state)) for relation, state in zip(self.relations, self.pairs[at], strict=True)
         )
         for key, (label, _) in mine.items():
             if key not in theirs:

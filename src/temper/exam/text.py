@@ -71,9 +71,9 @@ def _undecided_lines(score: Score) -> list[str]:
 def _summary(score: Score) -> Iterator[str]:
     equivalent, invalid, undecided = score.count(Equivalent), score.count(Invalid), score.count(Undecided)
     by_property = sum(_is_by_property(each.outcome) for each in score.judgements)
-    how = "all" if by_property == score.killed else f"{by_property}"
-    others = "" if by_property == score.killed else ", the others by what every blueprint owes"
-    yield f"killed      {score.killed:>4}  {how} by properties{others}".rstrip()
+    others = score.killed - by_property
+    how = f"{by_property} by properties, {others} by what every blueprint owes alone" if others else "all by properties"
+    yield f"killed      {score.killed:>4}  {how if score.killed else ''}".rstrip()
     yield f"survived    {score.survived:>4}"
     if equivalent:
         known = sum(isinstance(each.outcome, Equivalent) and each.outcome.proved for each in score.judgements)

@@ -65,8 +65,8 @@ class Draft:
 class Landing:
     """Lands moves and drafts within one universe. Staged once per table."""
 
-    def __init__(self, table: TransitionTable, universe: Universe) -> None:
-        self.table, self.universe = table, universe
+    def __init__(self, table: TransitionTable, universe: Universe, *, in_full: bool = False) -> None:
+        self.table, self.universe, self.in_full = table, universe, in_full
         self.effects: dict[str, Effect] = {effect.name: effect for effect in table.effects}
         self.templates: dict[Site, Template] = {
             Site(entity.name, action.name, case, position): template
@@ -228,8 +228,8 @@ class Landing:
         return (entity, action) in self._spawning
 
     def reads(self, entity: str, target: Target, name: str) -> bool:
-        """Whether some action of the target has a parameter of that name."""
-        return any(name in self._params.get((entity, action), ()) for action in target)
+        """Whether some action of the target has a parameter of that name, or all is listed in full."""
+        return self.in_full or any(name in self._params.get((entity, action), ()) for action in target)
 
     # What is handed on.
 

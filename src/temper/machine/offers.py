@@ -42,8 +42,8 @@ class Offer:
 class Offers:
     """The offers to each entity in each of its control states."""
 
-    def __init__(self, table: TransitionTable, universe: Universe) -> None:
-        self.table, self.universe = table, universe
+    def __init__(self, table: TransitionTable, universe: Universe, *, in_full: bool = False) -> None:
+        self.table, self.universe, self.in_full = table, universe, in_full
         self._staged: dict[tuple[str, str], tuple[Offer, ...]] = {}
         self.spawning = frozenset(
             (entity.name, state)
@@ -96,12 +96,14 @@ class Offers:
                 ]
 
     def _callers(self, action: Action) -> tuple[tuple[str, frozenset[str]], ...]:
-        """Everybody who may; of those whom nothing tells apart, the first."""
+        """Everybody who may; of those whom nothing tells apart, the first, unless they are to be listed in full."""
         people = self.universe.principals
         if action.gate is Gate.ROLES:
             people = tuple((name, roles) for name, roles in people if not roles.isdisjoint(action.roles))
-        if self.table.policies or any(
-            part.op is Op.CALLER for whole in action_expressions(action) for part in parts(whole)
+        if (
+            self.in_full
+            or self.table.policies
+            or any(part.op is Op.CALLER for whole in action_expressions(action) for part in parts(whole))
         ):
             return people
         return people[:1]

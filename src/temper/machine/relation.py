@@ -109,13 +109,17 @@ def relation(table: TransitionTable, universe: Universe) -> Relation:
 
 
 class Relation:
-    """One table in one universe, staged: what can be prepared once is."""
+    """One table in one universe, staged: what can be prepared once is.
 
-    def __init__(self, table: TransitionTable, universe: Universe) -> None:
+    Of callers and answers that the table does not tell apart one is enough. `in_full` lists them all, for whoever
+    compares tables that tell different things apart.
+    """
+
+    def __init__(self, table: TransitionTable, universe: Universe, *, in_full: bool = False) -> None:
         self.table, self.universe = table, universe
         self.step = stepper(table)
-        self.landing = Landing(table, universe)
-        self.offers = Offers(table, universe)
+        self.landing = Landing(table, universe, in_full=in_full)
+        self.offers = Offers(table, universe, in_full=in_full)
         self.outside = Outside(table, self.landing)
         self.constructed = tuple(
             entity.name
