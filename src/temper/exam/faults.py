@@ -51,7 +51,7 @@ def faults(read: Read) -> tuple[Fault, ...]:
     >>> from temper.report import Source
     >>> text = "blueprint: a\\nentities: {A: {states: [on, off], actions: {go: {from: on, to: off}}}}\\n"
     >>> [fault.message for fault in faults(Read(Source("a.yaml", text)))][:2]
-    ['`A.go` goes to `on` instead of `off`', '`A.go` no longer goes to `off`']
+    ['`A.go` may start from `off`, too', '`A.go` no longer goes to `off`']
     """
     found: dict[tuple[str, ...], Fault] = {}
     for fault in sorted(_all(read), key=lambda fault: (fault.path != read.source.path, fault.span)):
