@@ -199,7 +199,15 @@ def _original(exam: Exam) -> TransitionTable:
 
 
 def _certificate(exam: Exam, table: TransitionTable, seconds: float) -> Certificate:
-    return certify(table, scope=exam.scope, seconds_max=seconds, jobs=1).certificate
+    """What verification says. A proof refutes nothing, so the solver is asked only where the search is not enough."""
+    return certify(table, scope=exam.scope, seconds_max=seconds, jobs=1, prove=_needs_proofs(exam)).certificate
+
+
+@lru_cache(maxsize=4)
+def _needs_proofs(exam: Exam) -> bool:
+    """Whether the search alone does not certify the blueprint as it is."""
+    searched = certify(_original(exam), scope=exam.scope, seconds_max=exam.seconds_max, jobs=1, prove=False)
+    return searched.certified is None
 
 
 def _advice(fault: Fault) -> str:
