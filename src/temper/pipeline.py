@@ -6,7 +6,7 @@ nothing is raised for what an author got wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,6 +143,8 @@ def certify(
     jobs: int | None = None,
     prove: bool = True,
     prover: Prover | None = None,
+    waiting: Callable[[float], None] | None = None,
+    stop_at_first: bool = False,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
 
@@ -150,13 +152,13 @@ def certify(
     `proofs`, if the solver is not to be asked, as if `prove` were False. It is asked in a process of its own, which may
     have been started before as a `prover`, and says nothing of runs that go on from what lives. Unsaid, a search takes
     at most half of the memory that is free, and as many workers as there are processors once it turns out to be large;
-    how many work makes no difference to what they find.
+    how many work makes no difference to what they find. With `stop_at_first` the first refutation ends it.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
 
     only, without = tuple(only), frozenset(without)
-    budget = Budget(seconds_max=seconds_max, bytes_max=bytes_max)
+    budget = Budget(seconds_max=seconds_max, bytes_max=bytes_max, stops_at_first=stop_at_first)
     begins = _begins(table, live, budget) if live else None
     certificate = verify(
         table,
@@ -169,6 +171,7 @@ def certify(
         jobs=jobs,
         prove=prove and not only and PROOFS not in without and live is None,
         prover=prover,
+        waiting=waiting,
     )
     if begins is not None:
         from temper.verify import qualified

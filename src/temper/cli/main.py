@@ -1,4 +1,4 @@
-"""From the arguments to an exit code: 0 good, 1 findings or refuted, 2 usage."""
+"""From the arguments to an exit code: 0 good, 1 findings or refuted, 2 usage, 3 a mistake of ours."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal, columns
 from temper.serve.problem import ProblemError
 
-GOOD, FINDINGS, USAGE, INTERRUPTED = 0, 1, 2, 130
+if TYPE_CHECKING:
+    from temper.verify import ContradictionError
+
+GOOD, FINDINGS, USAGE, OURS, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS = Path(__file__).parent / "commands"
 
 
@@ -111,7 +114,8 @@ def overview() -> str:
             "commands:",
             *lines,
             "",
-            "`temper COMMAND --help` tells more. Exit codes: 0 good, 1 findings or refuted, 2 usage.",
+            "`temper COMMAND --help` tells more. Exit codes: 0 good, 1 findings or refuted, 2 usage,",
+            "3 a mistake of Temper's own.",
         ]
     )
 
@@ -140,6 +144,16 @@ def _dispatch(words: list[str]) -> int:
     except ProblemError as problem:
         terminal.complain_problem(problem)
         return FINDINGS
+    except _contradiction() as ours:
+        terminal.complain_diagnostic(ours.diagnostic())
+        return OURS
+
+
+def _contradiction() -> type[ContradictionError]:
+    """Looked for only where something was raised, so that other commands need not read the verifiers."""
+    from temper.verify import ContradictionError
+
+    return ContradictionError
 
 
 def _file_names() -> tuple[str, ...]:

@@ -60,6 +60,16 @@ class Terminal:
             flush=True,
         )
 
+    def complain_diagnostic(self, diagnostic: Diagnostic) -> None:
+        """A finding in full, on the error stream."""
+        self.clear()
+        if self.as_json:
+            from temper.report import diagnostic_to_json
+
+            self.answer(diagnostic_to_json(diagnostic))
+        else:
+            print(render(diagnostic, color=_is_colourful(self.err)), file=self.err, flush=True)
+
     def complain_problem(self, problem: ProblemError) -> None:
         """A problem as a server told it: the same code and message here as there."""
         if self.as_json:

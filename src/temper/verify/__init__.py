@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         trace_from_json,
         trace_to_json,
     )
+    from temper.verify.contradiction import ContradictionError
     from temper.verify.coverage_text import brief_coverage, coverage_json, coverage_lines, statistics_json
     from temper.verify.diagnose import certificate_text, diagnose
     from temper.verify.explicit import Progress, Report, search
@@ -36,6 +37,7 @@ __all__ = [
     "ENGINES",
     "NO_REDUCTIONS",
     "Budget",
+    "ContradictionError",
     "Coverage",
     "Diverged",
     "KeptTrace",

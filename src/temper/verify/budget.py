@@ -15,6 +15,8 @@ class Budget:
     states_max: int | None = None
     seconds_max: float = 60.0
     bytes_max: int | None = None
+    stops_at_first: bool = False
+    """Whether the first refutation is enough, and what is not decided by then stays unknown."""
 
     def __str__(self) -> str:
         states = "" if self.states_max is None else f"{self.states_max:,} states, "

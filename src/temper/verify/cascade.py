@@ -27,6 +27,7 @@ from temper.machine import (
 )
 from temper.verify.assumptions import assumptions
 from temper.verify.budget import Budget
+from temper.verify.contradiction import ContradictionError
 from temper.verify.exhaustive import exhaust
 from temper.verify.explicit import Progress, Report
 from temper.verify.obligations import owed
@@ -55,6 +56,7 @@ def certify(
     jobs: int | None = None,
     prove: bool = False,
     prover: Prover | None = None,
+    waiting: Callable[[float], None] | None = None,
 ) -> Certificate:
     """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
 
@@ -62,7 +64,8 @@ def certify(
     runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts;
     `jobs` is how many workers an engine may have, as many as help if it is None. With `prove` the solver is asked,
     too, by a `prover` that may have been started before: what it proves holds beyond the universe. It says nothing of
-    runs that begin in `starts`. Whatever becomes of it, the verdicts of the engines stand.
+    runs that begin in `starts`. Whatever becomes of it, the verdicts of the engines stand. `waiting` is told for how
+    long it was waited for after the search. Engines that contradict each other raise `ContradictionError`.
 
     >>> from temper.machine import TransitionTable
     >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
@@ -83,9 +86,13 @@ def certify(
             )
             for engine in [ENGINES[name] for name in only] or ENGINES.values()
         ]
-        proofs = asked.taken(reports)
-    findings = strongest([*(report.findings for report in reports), proofs.findings])
+        proofs = asked.taken(reports, waiting)
     guests = [*(guest for report in reports for guest in report.guests), *proofs.guests]
+    made_with = _made_with(table, guests)
+    found = [*(report.findings for report in reports), proofs.findings]
+    for holds, fails in contradictions(found):
+        raise ContradictionError(holds, fails, table, made_with)
+    findings = strongest(found)
     notes = [*(note for report in reports for note in report.notes), *proofs.notes, *_needless(table, findings)]
     return Certificate(
         table=table_hash(table),
@@ -93,7 +100,7 @@ def certify(
         search=reports[0].search,
         scope=str(looked_at),
         accepted=table.accept,
-        made_with=_made_with(table, guests),
+        made_with=made_with,
         notes=tuple(notes),
         assumptions=tuple(assumptions(table, looked_at)),
     )
@@ -135,17 +142,28 @@ def objections(findings: Iterable[Finding], accepted: Mapping[str, str]) -> Iter
 def strongest(reports: Iterable[Iterable[Finding]]) -> tuple[Finding, ...]:
     """For each name the finding with the strongest verdict, in the order of the first report.
 
-    What is vacuous stays so: a proof does not see it.
+    What is vacuous stays so: a proof does not see it. Reports that contradict each other are asked for before.
     """
     best: dict[str, Finding] = {}
     for findings in reports:
         for finding in findings:
             other = best.setdefault(finding.name, finding)
-            verdicts = {type(other.verdict), type(finding.verdict)}
-            assert not (Refuted in verdicts and verdicts & {Proved, Exhausted}), f"engines disagree on {finding.name}"
             if STRENGTH.index(type(finding.verdict)) > STRENGTH.index(type(other.verdict)):
                 best[finding.name] = replace(finding, vacuous=finding.vacuous or other.vacuous)
     return tuple(best.values())
+
+
+def contradictions(reports: Iterable[Iterable[Finding]]) -> Iterator[tuple[Finding, Finding]]:
+    """What one report shows to hold and another shows not to hold: the finding that it holds, and that it does not."""
+    by_name: dict[str, list[Finding]] = {}
+    for findings in reports:
+        for finding in findings:
+            by_name.setdefault(finding.name, []).append(finding)
+    for found in by_name.values():
+        holds = next((each for each in found if isinstance(each.verdict, Proved | Exhausted)), None)
+        fails = next((each for each in found if isinstance(each.verdict, Refuted)), None)
+        if holds is not None and fails is not None:
+            yield holds, fails
 
 
 def _needless(table: TransitionTable, findings: Iterable[Finding]) -> Iterator[str]:

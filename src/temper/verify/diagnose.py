@@ -17,6 +17,7 @@ from temper.machine import (
     Unknown,
 )
 from temper.report import Diagnostic, Help, Label, Source, Span, render
+from temper.verify.explicit.exploration import ENOUGH
 from temper.verify.text import certificate_lines, step_text, trace_text
 
 CODES = {
@@ -54,7 +55,8 @@ def certificate_text(
 def diagnose(table: TransitionTable, certificate: Certificate) -> tuple[Diagnostic, ...]:
     """One diagnostic for each refutation, each vacuous property and each thing that never comes, if not accepted.
 
-    What is unknown for one and the same reason, such as a spent budget, makes one diagnostic together.
+    What is unknown for one and the same reason, such as a spent budget, makes one diagnostic together. What a search
+    left open that was to stop at the first refutation makes none: it was asked to.
     """
     accepted = dict(certificate.accepted)
     found: list[Diagnostic] = []
@@ -66,7 +68,7 @@ def diagnose(table: TransitionTable, certificate: Certificate) -> tuple[Diagnost
             continue
         elif isinstance(finding.verdict, Unknown) and _is_missing(finding):
             found.append(_missing(table, finding))
-        elif isinstance(finding.verdict, Unknown):
+        elif isinstance(finding.verdict, Unknown) and not finding.verdict.because.startswith(ENOUGH):
             undecided.setdefault(finding.verdict.because, []).append(finding)
         elif finding.vacuous:
             found.append(_vacuous(table, finding))

@@ -16,9 +16,10 @@ from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
-from temper.machine import System, TransitionTable, Universe
+from temper.machine import Refuted, System, TransitionTable, Universe, Unknown
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch, Progress, Report
+from temper.verify.explicit.exploration import ENOUGH
 from temper.verify.explicit.ordered import OrderedSearch
 from temper.verify.native import Disagreement, Unsupported
 from temper.verify.one_order import in_one_order, why_not
@@ -161,6 +162,7 @@ def _is_large(plain: PlainSearch, small: Budget, budget: Budget) -> bool:
     """Whether the plain search stopped for the states that it has seen, and there may be more within the budget."""
     assert small.states_max is not None, "the small budget counts states"
     is_full = bool(plain.exploration.stopped) and len(plain.exploration.states) > small.states_max
+    is_full = is_full and not plain.is_interrupted
     return is_full and small.states_max != budget.states_max and plain.exploration.seconds < budget.seconds_max
 
 
@@ -197,6 +199,15 @@ def _natively(table: TransitionTable, **asked: Any) -> Report | Unsupported:
     from temper.verify.native import search_natively
 
     try:
-        return search_natively(table, **asked)
+        found = search_natively(table, **asked)
+        on = {**asked, "budget": replace(asked["budget"], stops_at_first=False)}
+        return search_natively(table, **on) if _stopped_for_nothing(found) else found
     except Unsupported as unsupported:
         return unsupported
+
+
+def _stopped_for_nothing(report: Report) -> bool:
+    """Whether native code stopped at what looked wrong, and no run shows it in which all times fit."""
+    verdicts = [finding.verdict for finding in report.findings]
+    is_stopped = any(isinstance(verdict, Unknown) and verdict.because.startswith(ENOUGH) for verdict in verdicts)
+    return is_stopped and not any(isinstance(verdict, Refuted) for verdict in verdicts)

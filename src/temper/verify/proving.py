@@ -11,7 +11,7 @@ from temper.machine import Finding, Property, TransitionTable, Universe, Unknown
 from temper.verify.available import bytes_allowed
 from temper.verify.budget import Budget
 from temper.verify.explicit import Report
-from temper.verify.explicit.exploration import INTERRUPTED
+from temper.verify.explicit.exploration import ENOUGH, INTERRUPTED
 from temper.verify.prover import NoProofs, Prover, Question
 
 WAIT_SHARE = 0.1
@@ -37,10 +37,10 @@ class Proving:
         self._prover, self._budget, self._began = prover, budget, monotonic()
 
     def taken(self, reports: Iterable[Report], waiting: Callable[[float], None] | None = None) -> Shown:
-        """What was proved by now, or is after a little waiting. Who interrupted the search waits for nothing."""
+        """What was proved by now, or is after a little waiting. Who stopped the search waits for nothing."""
         if self._prover is None:
             return Shown()
-        seconds = 0.0 if _is_interrupted(reports) else self._patience()
+        seconds = 0.0 if _is_stopped(reports) else self._patience()
         answer = self._prover.take(seconds, waiting)
         if isinstance(answer, NoProofs):
             return Shown(notes=(f"nothing is proved by induction: {answer.because}",))
@@ -64,6 +64,9 @@ def proving(
         yield Proving(child, budget)
 
 
-def _is_interrupted(reports: Iterable[Report]) -> bool:
+def _is_stopped(reports: Iterable[Report]) -> bool:
+    """Whether somebody stopped the search by hand, or at the first refutation, and wants to hear what there is."""
     verdicts = (finding.verdict for report in reports for finding in report.findings)
-    return any(isinstance(verdict, Unknown) and verdict.because.startswith(INTERRUPTED) for verdict in verdicts)
+    return any(
+        isinstance(verdict, Unknown) and verdict.because.startswith((INTERRUPTED, ENOUGH)) for verdict in verdicts
+    )

@@ -61,6 +61,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="do without this reduction of the search, which changes counts and no verdict; or without proofs, which "
         "leaves what would be proved to the search; may be repeated",
     )
+    parser.add_argument(
+        "--stop-at-first", action="store_true", help="stop at the first refutation; what is open then stays unknown"
+    )
     cure = "list what was never used: rows, states, guards, outcomes; walks the whole scope once more, within --budget"
     parser.add_argument("--coverage", action="store_true", help=cure)
     parser.add_argument(
@@ -102,6 +105,8 @@ def _verified(
         seconds_max=seconds,
         only=(arguments.only,) if arguments.only else (),
         prover=prover,
+        waiting=lambda seconds: terminal.progress(f"proving: the search is done, {seconds:.0f} s"),
+        stop_at_first=arguments.stop_at_first,
         progress=progress_of(terminal),
         without=arguments.without,
         bytes_max=bytes_max,

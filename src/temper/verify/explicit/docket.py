@@ -35,7 +35,7 @@ from temper.machine import (
     concrete,
 )
 from temper.verify.explicit.author import StateCheck, StepCheck, state_check, step_check, violation_text
-from temper.verify.explicit.exploration import Explored
+from temper.verify.explicit.exploration import EnoughError, Explored
 from temper.verify.explicit.liveness import Kept
 from temper.verify.explicit.question import Question, listed
 from temper.verify.explicit.tracing import trace_of
@@ -66,7 +66,8 @@ class Docket:
 
     `witnessing` is true while runs start where every system starts: what has to be possible is owed from there, and
     a run that begins with live instances does not show it. So is what is promised; `promised` says for each such
-    property how many states were looked at.
+    property how many states were looked at. With
+    `stops_at_first` a refutation ends the search.
     """
 
     def __init__(self, table: TransitionTable, exploration: Explored, *, world: bool) -> None:
@@ -75,6 +76,7 @@ class Docket:
         self.cuts: Counter[tuple[str, str]] = Counter()
         self.hidden: set[str] = set()
         self.witnessing = True
+        self.stops_at_first = False
         self.promised: dict[str, int] = {}
         self.invariants: list[StateCheck] = []
         self.possibles: list[StateCheck] = []
@@ -282,6 +284,8 @@ class Docket:
         if isinstance(answer, Refuted) and not self._is_usual(begin):
             answer = Refuted(f"going on from what lives now, {answer.because}", answer.trace)
         question.answer(answer)
+        if self.stops_at_first and isinstance(answer, Refuted):
+            raise EnoughError
 
     def _last(self, end: System, system: System, step: Step | None) -> Iterator[Step | None]:
         """The steps that may come last in a run that ends in `end`, for which `system` stands."""

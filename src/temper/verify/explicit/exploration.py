@@ -22,6 +22,14 @@ from temper.verify.model import Model, State, State_contra, Transition
 STATES_MAX = 2_000_000
 """How many states are kept as Python values before they take too much memory, where the budget does not say."""
 INTERRUPTED = "budget: interrupted"
+ENOUGH = "stopped: at the first refutation"
+"""Why a search did not go on that was to stop there."""
+
+
+class EnoughError(Exception):
+    """A watch has seen what it was to wait for, and the search may end."""
+
+
 """How it is said that somebody ended a search by hand."""
 TELL_EVERY_SECONDS = 0.2
 """How long progress keeps quiet."""
@@ -190,7 +198,7 @@ def explore(
     """
     began = monotonic() - exploration.seconds
     told, room = began, Room(budget.bytes_max)
-    with _collector_at_rest(), _stopped_by_hand(exploration):
+    with _collector_at_rest(), _stopped_early(exploration):
         for _ in _expansions(exploration, roots, watch, budget.states_max or STATES_MAX):
             now = monotonic()
             if now - began >= budget.seconds_max:
@@ -219,12 +227,14 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 @contextmanager
-def _stopped_by_hand(exploration: Exploration[State]) -> Iterator[None]:
+def _stopped_early(exploration: Exploration[State]) -> Iterator[None]:
     """Ctrl-C ends the search and not the report: what was found by then is told, and the rest is unknown."""
     try:
         yield
     except KeyboardInterrupt:
         exploration.stopped = f"{INTERRUPTED}; {len(exploration.states):,} states seen"
+    except EnoughError:
+        exploration.stopped = f"{ENOUGH}; {len(exploration.states):,} states seen"
 
 
 def _expansions(

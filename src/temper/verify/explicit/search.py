@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
 
-from temper.machine import Finding, PropertyKind, Refuted, SearchSummary, System, TransitionTable, Universe
+from temper.machine import Finding, PropertyKind, Refuted, SearchSummary, System, TransitionTable, Universe, Unknown
 from temper.verify.budget import Budget
 from temper.verify.explicit.abstraction import abstraction
 from temper.verify.explicit.docket import Docket
-from temper.verify.explicit.exploration import INTERRUPTED, Exploration, Explored, Followed, Progress, explore
-from temper.verify.explicit.liveness import Grounds, Liveness
+from temper.verify.explicit.exploration import ENOUGH, INTERRUPTED, Exploration, Explored, Followed, Progress, explore
+from temper.verify.explicit.liveness import Grounds, Kept, Liveness
 from temper.verify.explicit.verdicts import Ending
 from temper.verify.model import Model, TableModel
 from temper.verify.reductions import NO_REDUCTIONS, AstrayError, Reduced, Reductions
@@ -92,8 +92,7 @@ class PlainSearch:
 
     def go(self, budget: Budget, progress: Progress | None = None) -> None:
         """Search, or search on, from where every system starts."""
-        self.exploration.stopped = ""
-        explore(self.exploration, self.model.initial(), self.docket, budget, progress)
+        self._explore(self.model.initial(), budget, progress)
 
     def keep_promises(self, budget: Budget) -> None:
         """Decide what is owed for ever after, from the usual start, once the search from there is over."""
@@ -102,8 +101,12 @@ class PlainSearch:
 
     def go_on(self, live: tuple[System, ...], budget: Budget, progress: Progress | None = None) -> None:
         """Search, or search on, from the live images; from the usual start everything was seen."""
+        self._explore(live, budget, progress)
+
+    def _explore(self, begins: Iterable[System], budget: Budget, progress: Progress | None) -> None:
         self.exploration.stopped = ""
-        explore(self.exploration, live, self.docket, budget, progress)
+        self.docket.stops_at_first = budget.stops_at_first
+        explore(self.exploration, begins, self.docket, budget, progress)
 
     def report(self, live: int = 0) -> Report:
         """What was found out, with so many live images to begin in."""
@@ -123,8 +126,8 @@ class PlainSearch:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether somebody stopped it by hand, and wants to hear what there is so far."""
-        return self.exploration.stopped.startswith(INTERRUPTED)
+        """Whether somebody stopped it by hand, or at what it found, and wants to hear what there is so far."""
+        return self.exploration.stopped.startswith((INTERRUPTED, ENOUGH))
 
     def is_looking(self) -> bool:
         """Whether something that the author calls possible was not reached so far."""
@@ -146,6 +149,11 @@ def keep_promises(
     Raises `AstrayError` where data is sliced away and a promise is not kept.
     """
     if not any(property_.kind is PropertyKind.EVENTUALLY for property_ in table.properties):
+        return
+    if exploration.stopped.startswith(ENOUGH):
+        for property_ in table.properties:
+            if property_.kind is PropertyKind.EVENTUALLY:
+                docket.promise(property_, Kept(Unknown(exploration.stopped)), is_complete=False)
         return
     began = monotonic()
     left = max(budget.seconds_max - exploration.seconds, budget.seconds_max / 10)

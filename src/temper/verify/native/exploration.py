@@ -11,7 +11,7 @@ from typing import overload
 from temper.machine import Cut, PropertyKind, Step, System, TransitionTable, Universe, relation
 from temper.verify.available import bytes_text
 from temper.verify.budget import Budget
-from temper.verify.explicit.exploration import TELL_EVERY_SECONDS, Progress
+from temper.verify.explicit.exploration import ENOUGH, TELL_EVERY_SECONDS, Progress
 from temper.verify.explicit.sliced import Slicer
 from temper.verify.native.coding import Coding
 from temper.verify.native.crew import processors
@@ -41,6 +41,8 @@ HARDER_AFTER_SECONDS = 0.5
 """How long a search goes on before LLVM tries harder, which takes about as long."""
 
 
+NEVER = frozenset({"moves", "property", "violation"})
+"""Monitors of what must not be seen, but for `possible` properties."""
 ONCE = frozenset({"reachable", "row"})
 """Monitors of what has to be seen once. `possible` properties are others."""
 
@@ -191,6 +193,9 @@ class NativeExploration:
         told, paused = began, self.expanded
         most = budget.states_max or STATES_MAX
         while (why := self.memory.search(head_max=min(paused + self._pause, self._layer()), tail_max=most)) != 0:
+            if budget.stops_at_first and self.memory.staff.has_met(self._wrong):
+                self.stopped = f"{ENOUGH}; {len(self.states):,} states seen"
+                return
             if why == 2:
                 self._stop(f"{most:,} states are not enough")
                 return
@@ -209,6 +214,13 @@ class NativeExploration:
                 told = now
             if len(self._levels) > 1 and now - began >= HARDER_AFTER_SECONDS:
                 self._try_harder()
+
+    @property
+    def _wrong(self) -> list[int]:
+        """The monitors of what must never be seen."""
+        possible = {each.name for each in self.rules.table.properties if each.kind is PropertyKind.POSSIBLE}
+        numbers = self.rules.monitors.numbers.items()
+        return [at for each, at in numbers if each.kind in NEVER and each.name not in possible]
 
     @property
     def _pause(self) -> int:

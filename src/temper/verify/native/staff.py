@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from typing import Any
 
 from temper.verify.native.crew import Crew, Work, pausing
@@ -111,6 +112,10 @@ class Staff:
             self._kept.append((bytes(counts), ctypes.string_at(self.part("transitions", me), 8)))
             cuts = [before + int(count) for before, count in zip(cuts, counts, strict=False)]
         return [self._first(monitor) for monitor in range(self.kernel.monitors)], cuts
+
+    def has_met(self, monitors: Iterable[int]) -> bool:
+        """Whether one of the monitors was met so far."""
+        return any(self._hits(me, monitor)[0] for monitor in monitors for me in range(len(self._owns)))
 
     def _hits(self, me: int, monitor: int) -> Any:
         """How many states a worker remembers for a monitor, and which."""
