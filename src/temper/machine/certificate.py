@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from temper.machine.table import TransitionTable
+from temper.machine.property import Property
+from temper.machine.table import Scope, TransitionTable
 from temper.machine.verdict import Finding
 
 
@@ -47,6 +48,18 @@ class Certificate:
     """What a reader should know besides: each bound at which steps were cut, rows that never fired."""
     assumptions: tuple[str, ...] = ()
     """What the verdicts take for granted: fixed roles, and what effects do to the world."""
+    policies: str = ""
+    """The hash of the policies alone. They are part of the table, too."""
+    lemmas: tuple[Property, ...] = ()
+    """What proofs by induction lean on besides the author's properties: with what is proved, an invariant."""
+    searched: Scope | None = None
+    """The scope as data, so that somebody else can search it again."""
+    begins: int = 0
+    """In how many images of live instances runs begin besides the usual start."""
+    times: tuple[tuple[str, float], ...] = ()
+    """(what, seconds) of each part of the work."""
+    made_at: int | None = None
+    """When, in milliseconds since 1970, if whoever made it has a clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from temper.machine.cell import Address, Args, Cell, Delivery, Effecting, Message, Refusal, Site, Spawning
 from temper.machine.property import Property
-from temper.machine.table import Parameter, TransitionTable
+from temper.machine.table import Parameter, Scope, TransitionTable
 from temper.machine.value import FrozenMap, NotAValueError, Type, Value, canonical_json, from_json, to_json
 from temper.report import Span
 
@@ -48,6 +48,23 @@ def property_to_json(property_: Property) -> dict[str, Any]:
 def property_from_json(data: Any) -> Property:
     """The property that was written. Raises `NotAValueError` if the data is none."""
     return decoded(Property, data)
+
+
+def scope_to_json(scope: Scope) -> dict[str, Any]:
+    """A scope as JSON data, in the form that it has inside a table."""
+    data = encoded(scope)
+    assert isinstance(data, dict), "a dataclass becomes an object"
+    return data
+
+
+def scope_from_json(data: Any) -> Scope:
+    """The scope that was written. Raises `NotAValueError` if the data is none."""
+    return decoded(Scope, data)
+
+
+def policies_hash(table: TransitionTable) -> str:
+    """The name of the policies alone, files and texts: SHA-256 in hex."""
+    return hashlib.sha256(canonical_json(encoded(table.policies)).encode()).hexdigest()
 
 
 def table_hash(table: TransitionTable) -> str:

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from temper.verify.coverage_text import brief_coverage, coverage_json, coverage_lines, statistics_json
     from temper.verify.diagnose import certificate_text, diagnose
     from temper.verify.explicit import Progress, Report, search
+    from temper.verify.kept_certificate import KeptCertificate, kept_certificate_from_json, kept_certificate_to_json
     from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
     from temper.verify.model import Model, TableModel, Transition
     from temper.verify.parting import Parting
     from temper.verify.prover import Prover
+    from temper.verify.recheck import Difference, Flaw, Rechecked, recheck
     from temper.verify.reductions import NO_REDUCTIONS, Reductions
     from temper.verify.replay import Diverged, Replayed, replay
     from temper.verify.report import report_json
@@ -39,13 +41,17 @@ __all__ = [
     "Budget",
     "ContradictionError",
     "Coverage",
+    "Difference",
     "Diverged",
+    "Flaw",
+    "KeptCertificate",
     "KeptTrace",
     "Model",
     "NotDrawn",
     "Parting",
     "Progress",
     "Prover",
+    "Rechecked",
     "Reductions",
     "Replayed",
     "Report",
@@ -67,12 +73,15 @@ __all__ = [
     "coverage_lines",
     "diagnose",
     "instances_in",
+    "kept_certificate_from_json",
+    "kept_certificate_to_json",
     "kept_trace_from_json",
     "kept_trace_to_json",
     "kept_traces",
     "look_of",
     "objections",
     "qualified",
+    "recheck",
     "replay",
     "report_json",
     "search",

@@ -21,6 +21,7 @@ from temper.machine import (
     Unknown,
     Verdict,
     assert_wellformed,
+    policies_hash,
     table_hash,
     universe,
     word,
@@ -73,6 +74,7 @@ def certify(
     """
     assert_wellformed(table)
     looked_at, budget, begins = universe(table, scope), budget or Budget(), tuple(starts)
+    names = tuple(only) or tuple(ENGINES)
     with proving(table, looked_at, budget, prover, prove=prove and not begins) as asked:
         reports = [
             engine(
@@ -84,7 +86,7 @@ def certify(
                 reductions=reductions,
                 jobs=jobs,
             )
-            for engine in [ENGINES[name] for name in only] or ENGINES.values()
+            for engine in [ENGINES[name] for name in names]
         ]
         proofs = asked.taken(reports, waiting)
     guests = [*(guest for report in reports for guest in report.guests), *proofs.guests]
@@ -103,6 +105,11 @@ def certify(
         made_with=made_with,
         notes=tuple(notes),
         assumptions=tuple(assumptions(table, looked_at)),
+        policies=policies_hash(table),
+        lemmas=proofs.lemmas,
+        searched=table.scope if scope is None else scope,
+        begins=len(begins),
+        times=(*((name, report.search.seconds) for name, report in zip(names, reports, strict=True)), *proofs.times),
     )
 
 

@@ -28,6 +28,10 @@ from temper.machine import (
     Value,
     Verdict,
     canonical_json,
+    property_from_json,
+    property_to_json,
+    scope_from_json,
+    scope_to_json,
     word,
 )
 
@@ -43,6 +47,12 @@ def certificate_to_json(certificate: Certificate) -> dict[str, Any]:
         "made_with": dict(certificate.made_with),
         "notes": list(certificate.notes),
         "assumptions": list(certificate.assumptions),
+        "policies": certificate.policies,
+        "lemmas": list(map(property_to_json, certificate.lemmas)),
+        "searched": None if certificate.searched is None else scope_to_json(certificate.searched),
+        "begins": certificate.begins,
+        "times": dict(certificate.times),
+        "made_at": certificate.made_at,
     }
 
 
@@ -61,6 +71,12 @@ def certificate_from_json(data: dict[str, Any]) -> Certificate:
         made_with=tuple(data["made_with"].items()),
         notes=tuple(data["notes"]),
         assumptions=tuple(data["assumptions"]),
+        policies=data["policies"],
+        lemmas=tuple(map(property_from_json, data["lemmas"])),
+        searched=None if data["searched"] is None else scope_from_json(data["searched"]),
+        begins=data["begins"],
+        times=tuple(data["times"].items()),
+        made_at=data["made_at"],
     )
 
 

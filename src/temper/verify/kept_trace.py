@@ -91,11 +91,11 @@ def kept_trace_from_json(data: Any) -> KeptTrace:
         raise ValueError(f"{', '.join(TEXTS)} are texts")
     constants = tuple((str(name), str(value)) for name, value in data["constants"].items())
     trace, table = trace_from_json(data["trace"]), table_from_json(data["table"])
-    _must_fit(table, trace)
+    must_fit(table, trace)
     return KeptTrace(finding, verdict, because, trace, table, blueprint, constants)
 
 
-def _must_fit(table: TransitionTable, trace: Trace) -> None:
+def must_fit(table: TransitionTable, trace: Trace) -> None:
     """A trace that speaks of what its own table does not have was not written here."""
     entities = {entity.name: entity for entity in table.entities}
     for number, step in enumerate(trace.steps, 1):
@@ -109,6 +109,7 @@ def _must_fit(table: TransitionTable, trace: Trace) -> None:
         for change in step.changes:
             types = {field.name: field.type for field in entities[change.address.entity].fields}
             for name, *values in change.changes:
-                wrong = name != "state" and (name not in types or not all(contains(types[name], v) for v in values))
+                given = [value for value in values if value is not None]  # as of an instance that does not exist yet
+                wrong = name != "state" and (name not in types or not all(contains(types[name], v) for v in given))
                 if wrong:
                     raise ValueError(f"step {number} changes `{name}` as its table does not let it")

@@ -27,10 +27,12 @@ from temper.machine import (
     Delivery,
     DurationType,
     Entity,
+    Finding,
     IntType,
     MapType,
     OptionType,
     Parameter,
+    Proved,
     Refusal,
     Request,
     SetType,
@@ -42,6 +44,9 @@ from temper.machine import (
     Violation,
     templates,
 )
+
+OF_ONE_RUN = frozenset({"final", "reachable", "happens", "fires"})
+"""Kinds of obligations that a run shows, or the table alone."""
 
 
 class Row(NamedTuple):
@@ -95,6 +100,12 @@ def happens(row: Row) -> str:
 def fires(row: Row) -> str:
     """The name of the obligation that this very row can fire."""
     return f"fires:{row.entity}.{row.action}.{row.source}.{row.case}"
+
+
+def is_for_all_runs(finding: Finding) -> bool:
+    """Whether it is proved of every run, and not seen in one: a `final` state is one by its table alone."""
+    kind = finding.name.partition(":")[0]
+    return isinstance(finding.verdict, Proved) and finding.verdict.trace is None and kind not in OF_ONE_RUN
 
 
 def has_several_rows(action: Action) -> bool:

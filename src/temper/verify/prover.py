@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Thread
@@ -39,6 +39,9 @@ class Question:
     universe: Universe
     seconds_max: float
     bytes_max: int
+    claims: tuple[str, ...] | None = None
+    """What somebody says is proved; then nothing else is looked for, and no other lemmas than these are used."""
+    lemmas: tuple[Property, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Proofs:
     lemmas: tuple[Property, ...] = ()
     is_whole: bool = True
     """Whether every question was thought through to its end, so that asking again would find nothing more."""
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

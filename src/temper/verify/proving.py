@@ -28,6 +28,7 @@ class Shown:
     lemmas: tuple[Property, ...] = ()
     notes: tuple[str, ...] = ()
     guests: tuple[str, ...] = ()
+    times: tuple[tuple[str, float], ...] = ()
 
 
 class Proving:
@@ -44,7 +45,8 @@ class Proving:
         answer = self._prover.take(seconds, waiting)
         if isinstance(answer, NoProofs):
             return Shown(notes=(f"nothing is proved by induction: {answer.because}",))
-        return Shown(answer.findings, answer.lemmas, guests=("z3-solver",))
+        times = (("proofs", answer.seconds),)
+        return Shown(answer.findings, answer.lemmas, guests=("z3-solver",), times=times)
 
     def _patience(self) -> float:
         left = self._budget.seconds_max - (monotonic() - self._began)

@@ -22,9 +22,9 @@ from temper.machine import (
     Cut,
     EnumType,
     Exhausted,
+    Finding,
     IntType,
     MapType,
-    Proved,
     SetType,
     System,
     TransitionTable,
@@ -32,7 +32,6 @@ from temper.machine import (
     Universe,
     Unknown,
     Value,
-    Verdict,
     Zone,
     canonical,
     relation,
@@ -42,6 +41,7 @@ from temper.run import CellMapper, Image, Obstacle, Pending, map_delivery, stage
 from temper.verify.budget import Budget
 from temper.verify.explicit import Exploration, explore
 from temper.verify.model import TableModel, Transition
+from temper.verify.obligations import is_for_all_runs
 
 Look: TypeAlias = tuple[object, ...]
 
@@ -88,15 +88,14 @@ def qualified(certificate: Certificate, uncovered: str) -> Certificate:
         return certificate
     unknown = Unknown(f"live instances: {uncovered}")
     findings = tuple(
-        replace(finding, verdict=unknown) if _is_of_the_start(finding.verdict) else finding
-        for finding in certificate.findings
+        replace(finding, verdict=unknown) if _is_of_the_start(finding) else finding for finding in certificate.findings
     )
     return replace(certificate, findings=findings)
 
 
-def _is_of_the_start(verdict: Verdict) -> bool:
+def _is_of_the_start(finding: Finding) -> bool:
     """Whether it says what all runs do that begin with nothing. A run that shows something is there all the same."""
-    return isinstance(verdict, Exhausted) or (isinstance(verdict, Proved) and verdict.trace is None)
+    return isinstance(finding.verdict, Exhausted) or is_for_all_runs(finding)
 
 
 class _Cuts:

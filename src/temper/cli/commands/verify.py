@@ -9,6 +9,7 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +73,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write certificate.json, a trace-*.json for `temper replay` of each run found, and statistics.json",
     )
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="check a certificate.json instead: is it about this blueprint, and is everything that it says so?",
+    )
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if arguments.certificate is not None:
+        from temper.cli.rechecking import run_recheck
+
+        return run_recheck(arguments, terminal)
     seconds, bytes_max = budget_seconds(arguments), bytes_asked(arguments)
     with _prover(arguments) as prover:
         return _verified(arguments, seconds, bytes_max, prover, terminal)
@@ -163,7 +174,14 @@ def _write(
 ) -> None:
     """The folder that `--out` names. Traces of an earlier run go, so that none is taken for one of this run."""
     from temper.cli.building import pairs
-    from temper.verify import certificate_to_json, kept_trace_to_json, kept_traces, statistics_json
+    from temper.run import SystemClock
+    from temper.verify import (
+        KeptCertificate,
+        kept_certificate_to_json,
+        kept_trace_to_json,
+        kept_traces,
+        statistics_json,
+    )
 
     assert surveyed is not None, "what is written was surveyed"
     constants = tuple(pairs(arguments.constants, "--set").items())
@@ -172,7 +190,9 @@ def _write(
     )
     statistics = {**statistics_json(surveyed.statistics), "coverage": _coverage_json(judged, surveyed)}
     files = {each.file_name: kept_trace_to_json(each) for each in kept}
-    files |= {"certificate.json": certificate_to_json(judged.certificate), "statistics.json": statistics}
+    certificate = replace(judged.certificate, made_at=SystemClock().now())
+    whole = KeptCertificate(certificate, judged.table, str(arguments.path), constants)
+    files |= {"certificate.json": kept_certificate_to_json(whole), "statistics.json": statistics}
     folder: Path = arguments.out
     try:
         folder.mkdir(parents=True, exist_ok=True)

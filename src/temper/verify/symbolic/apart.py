@@ -16,14 +16,19 @@ import z3
 
 from temper.verify.prover import Answer, NoProofs, Proofs, Question
 from temper.verify.symbolic.known import find, keep
-from temper.verify.symbolic.proofs import proofs
+from temper.verify.symbolic.proofs import proofs, shown_again
 
 BYTES_MIN = 512 << 20
 """Less memory than this is not enough to begin."""
 
 
 def answer(question: Question) -> Answer:
-    """What can be proved. What was proved of this very table before is proved again, which takes a few questions."""
+    """What can be proved, or whether what is claimed can be shown by its own lemmas.
+
+    What was proved of this very table before is proved again, which takes a few questions.
+    """
+    if question.claims is not None:
+        return shown_again(question.table, question.claims, question.lemmas, question.seconds_max)
     known = find(question.table)
     found = proofs(question.table, universe=question.universe, seconds_max=question.seconds_max, known=known)
     if isinstance(found, Proofs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import z3
 
@@ -52,13 +52,29 @@ def proofs(table: TransitionTable, *, universe: Universe, seconds_max: float, kn
         return NoProofs(f"the solver gave up: {_words(failed)}")
 
 
+def shown_again(
+    table: TransitionTable, claims: Iterable[str], lemmas_: Sequence[Property], seconds_max: float
+) -> Answer:
+    """What somebody says was proved, shown by the lemmas that are said to do. None of it is believed."""
+    claimed = frozenset(claims)
+    if not are_lemmas(lemmas_):
+        return NoProofs("its lemmas are none that were found here")
+    return shown(table, [each for each in _asked(table) if each.name in claimed], lemmas_, seconds_max)
+
+
+def are_lemmas(properties: Sequence[Property]) -> bool:
+    """Whether each has the name of a lemma, and a name of its own: one that is called as another would stand for it."""
+    names = {each.name for each in properties if is_lemma(each) and each.kind is PropertyKind.ALWAYS}
+    return len(names) == len(properties)
+
+
 def shown(table: TransitionTable, asked: Sequence[Property], helping: Sequence[Property], seconds_max: float) -> Proofs:
     """What is proved of what is asked, with no other lemmas than these."""
     found = Induction(table, seconds_max).decide(asked, helping)
     findings = tuple(Finding(each.name, _verdict(each, found)) for each in asked)
     leant_on = {other.name: other for others in found.leans_on.values() for other in others if is_lemma(other)}
     is_whole = found.seconds * 1000 < min(QUERY_MS, seconds_max * 1000)  # so no question met its end
-    return Proofs(findings, tuple(leant_on.values()), is_whole)
+    return Proofs(findings, tuple(leant_on.values()), is_whole, found.seconds)
 
 
 def _asked(table: TransitionTable) -> list[Property]:
@@ -73,14 +89,14 @@ def _found(table: TransitionTable, asked: Sequence[Property], universe: Universe
 
 def _again(table: TransitionTable, asked: Sequence[Property], known: Known, seconds_max: float) -> Proofs | None:
     """What is known, proved anew; None if that does not succeed, or is not all that was asked."""
-    if {each.name for each in asked} != {*known.proved, *known.open}:
+    if {each.name for each in asked} != {*known.proved, *known.open} or not are_lemmas(known.lemmas):
         return None
     found = shown(table, [each for each in asked if each.name in known.proved], known.lemmas, seconds_max)
     verdicts = {finding.name: finding for finding in found.findings}
     if not all(isinstance(finding.verdict, Proved) for finding in found.findings):
         return None
     findings = tuple(verdicts.get(each.name) or Finding(each.name, Unknown(NOT_SHOWN)) for each in asked)
-    return Proofs(findings, found.lemmas)
+    return Proofs(findings, found.lemmas, seconds=found.seconds)
 
 
 def _verdict(property_: Property, found: Inductive) -> Verdict:
