@@ -16,7 +16,7 @@ from temper.report import Diagnostic, Help, Severity, Source
 if TYPE_CHECKING:
     from temper.language import Blueprint
     from temper.language.syntax import Tree
-    from temper.machine import Certificate, Certified, Scope, TransitionTable
+    from temper.machine import Certificate, Certified, Family, Scope, TransitionTable
     from temper.run import Image
     from temper.verify import Budget, Progress, Prover, Upgrade
 
@@ -112,6 +112,19 @@ def build_read(found: Read, constants: Mapping[str, str] | None = None) -> Built
     return Built(tree, blueprint, table, findings, found.sources)
 
 
+def family(built: Built, constants: Mapping[str, str] | None = None) -> Family | None:
+    """The table with as many constants left open as can be, for proofs that hold for every value of them.
+
+    `constants` are those that `build` was given. None if there is no table, or no constant that may be left open.
+
+    >>> family(build(Path("no/such/place"))) is None
+    True
+    """
+    from temper import language
+
+    return None if built.tree is None or built.table is None else language.family(built.tree, dict(constants or {}))
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """A running system, as a new version meets it: the versions so far, the oldest first, and what lives now."""
@@ -145,14 +158,16 @@ def certify(
     prover: Prover | None = None,
     waiting: Callable[[float], None] | None = None,
     stop_at_first: bool = False,
+    family: Family | None = None,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
 
     `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`; and
     `proofs`, if the solver is not to be asked, as if `prove` were False. It is asked in a process of its own, which may
-    have been started before as a `prover`, and says nothing of runs that go on from what lives. Unsaid, a search takes
-    at most half of the memory that is free, and as many workers as there are processors once it turns out to be large;
-    how many work makes no difference to what they find. With `stop_at_first` the first refutation ends it.
+    have been started before as a `prover`, of the whole `family` of the table if that is given, and says nothing of
+    runs that go on from what lives. Unsaid, a search takes at most half of the memory that is free, and as many workers
+    as there are processors once it turns out to be large; how many work makes no difference to what they find. With
+    `stop_at_first` the first refutation ends it.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
@@ -172,6 +187,7 @@ def certify(
         prove=prove and not only and PROOFS not in without and live is None,
         prover=prover,
         waiting=waiting,
+        family=family,
     )
     if begins is not None:
         from temper.verify import qualified

@@ -7,6 +7,7 @@ from temper.door import opened
 if TYPE_CHECKING:
     from temper.language.blueprint import Blueprint
     from temper.language.check import check
+    from temper.language.families import family
     from temper.language.format import format_source
     from temper.language.lower import lower
     from temper.language.parse import parse
@@ -20,6 +21,7 @@ __all__ = [
     "Sheet",
     "check",
     "conjuncts",
+    "family",
     "format_source",
     "json_schema",
     "literals",

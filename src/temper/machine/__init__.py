@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from temper.machine.concrete import concrete
     from temper.machine.diff import Difference, DifferenceKind, diff
     from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
+    from temper.machine.family import Family, filled, numbers
     from temper.machine.fitting import fits, has_check, is_within
     from temper.machine.holds import Binding, Holder, Promises, StepHolder, holder, promises, step_holder
     from temper.machine.mentions import Mentions, mentions
@@ -223,6 +224,7 @@ __all__ = [
     "Exhausted",
     "Expression",
     "Facts",
+    "Family",
     "Field",
     "Finding",
     "FrozenMap",
@@ -330,6 +332,7 @@ __all__ = [
     "every_policy_op",
     "expression_text",
     "expressions",
+    "filled",
     "finite_values",
     "fire",
     "fits",
@@ -349,6 +352,7 @@ __all__ = [
     "lane_of",
     "mentions",
     "next_steps",
+    "numbers",
     "outcomes",
     "parse_duration",
     "parts",

@@ -11,6 +11,7 @@ from temper.machine import (
     Certificate,
     Certified,
     Exhausted,
+    Family,
     Finding,
     Proved,
     Refuted,
@@ -21,6 +22,7 @@ from temper.machine import (
     Unknown,
     Verdict,
     assert_wellformed,
+    filled,
     policies_hash,
     table_hash,
     universe,
@@ -58,24 +60,27 @@ def certify(
     prove: bool = False,
     prover: Prover | None = None,
     waiting: Callable[[float], None] | None = None,
+    family: Family | None = None,
 ) -> Certificate:
     """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
 
     `scope` takes the place of the table's own. `starts` are images of live instances; the verdicts then cover the
     runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts;
     `jobs` is how many workers an engine may have, as many as help if it is None. With `prove` the solver is asked,
-    too, by a `prover` that may have been started before: what it proves holds beyond the universe. It says nothing of
-    runs that begin in `starts`. Whatever becomes of it, the verdicts of the engines stand. `waiting` is told for how
-    long it was waited for after the search. Engines that contradict each other raise `ContradictionError`.
+    too, by a `prover` that may have been started before: what it proves holds beyond the universe, and where that can
+    be had for the whole `family` of the table. It says nothing of runs that begin in `starts`. Whatever becomes of it,
+    the verdicts of the engines stand. `waiting` is told for how long it was waited for after the search. Engines that
+    contradict each other raise `ContradictionError`.
 
     >>> from temper.machine import TransitionTable
     >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
     ()
     """
     assert_wellformed(table)
+    assert family is None or filled(family.table, family.of(table)) == table, "the family is another table's"
     looked_at, budget, begins = universe(table, scope), budget or Budget(), tuple(starts)
     names = tuple(only) or tuple(ENGINES)
-    with proving(table, looked_at, budget, prover, prove=prove and not begins) as asked:
+    with proving(table, looked_at, budget, prover, family, prove=prove and not begins) as asked:
         reports = [
             engine(
                 table,

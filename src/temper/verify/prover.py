@@ -22,7 +22,7 @@ from threading import Thread
 from time import monotonic
 from typing import Self, TypeAlias
 
-from temper.machine import Finding, Property, TransitionTable, Universe
+from temper.machine import Family, Finding, Property, TransitionTable, Universe
 
 COMMAND = (sys.executable, "-P", "-m", "temper.verify.symbolic.apart")
 LOOK_EVERY_SECONDS = 0.1
@@ -33,7 +33,7 @@ COMPLAINT_BYTES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be proved: all that a table says, in this time and this much memory."""
+    """What is to be proved: all that a table says, in this time and this much memory, of its family if it can be."""
 
     table: TransitionTable
     universe: Universe
@@ -42,6 +42,7 @@ class Question:
     claims: tuple[str, ...] | None = None
     """What somebody says is proved; then nothing else is looked for, and no other lemmas than these are used."""
     lemmas: tuple[Property, ...] = ()
+    family: Family | None = None
 
 
 @dataclass(frozen=True, slots=True)

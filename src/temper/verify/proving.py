@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
-from temper.machine import Finding, Property, TransitionTable, Universe, Unknown
+from temper.machine import Family, Finding, Property, TransitionTable, Universe, Unknown
 from temper.verify.available import bytes_allowed
 from temper.verify.budget import Budget
 from temper.verify.explicit import Report
@@ -55,14 +55,21 @@ class Proving:
 
 @contextmanager
 def proving(
-    table: TransitionTable, universe: Universe, budget: Budget, prover: Prover | None, *, prove: bool
+    table: TransitionTable,
+    universe: Universe,
+    budget: Budget,
+    prover: Prover | None,
+    family: Family | None = None,
+    *,
+    prove: bool,
 ) -> Iterator[Proving]:
     """Ask for proofs, by the prover that was started before if there is one; it ends with the body."""
     if not prove:
         yield Proving(None, budget)
         return
     with prover or Prover() as child:
-        child.ask(Question(table, universe, budget.seconds_max, budget.bytes_max or bytes_allowed() // 2))
+        bytes_max = budget.bytes_max or bytes_allowed() // 2
+        child.ask(Question(table, universe, budget.seconds_max, bytes_max, family=family))
         yield Proving(child, budget)
 
 

@@ -21,13 +21,14 @@ from temper.cli.building import (
     build_asked,
     bytes_asked,
     findings_json,
+    pairs,
     report_findings,
     scope_with,
 )
 from temper.cli.forecast import progress_line
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
-from temper.pipeline import PROOFS, Built, Judged, certify
+from temper.pipeline import PROOFS, Built, Judged, certify, family
 
 if TYPE_CHECKING:
     from temper.machine import Scope
@@ -118,6 +119,7 @@ def _verified(
         prover=prover,
         waiting=lambda seconds: terminal.progress(f"proving: the search is done, {seconds:.0f} s"),
         stop_at_first=arguments.stop_at_first,
+        family=None if prover is None else family(built, pairs(arguments.constants, "--set")),
         progress=progress_of(terminal),
         without=arguments.without,
         bytes_max=bytes_max,
@@ -173,7 +175,6 @@ def _write(
     arguments: argparse.Namespace, judged: Judged, scope: Scope, surveyed: Survey | None, terminal: Terminal
 ) -> None:
     """The folder that `--out` names. Traces of an earlier run go, so that none is taken for one of this run."""
-    from temper.cli.building import pairs
     from temper.run import SystemClock
     from temper.verify import (
         KeptCertificate,

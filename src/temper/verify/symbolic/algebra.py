@@ -16,6 +16,7 @@ from temper.machine import (
     BEFORE,
     Algebra,
     Expression,
+    IntType,
     MapType,
     Op,
     OptionType,
@@ -42,6 +43,7 @@ from temper.verify.symbolic.shapes import (
     literal,
     one_sort,
     with_member,
+    within,
 )
 
 
@@ -229,9 +231,13 @@ def _values(node: Expression) -> Meaning:
     type_ = node.type
     assert isinstance(type_, SetType), f"VALUES has a set type, not {type_}"
     values = few(type_.of)
-    if values is None:
+    if values is not None:
+        return lambda sight: literal(type_, frozenset(values), sight.texts)
+    if not isinstance(type_.of, IntType):
         raise Unencodable(f"every value of {type_.of}")
-    return lambda sight: literal(type_, frozenset(values), sight.texts)
+    value = z3.FreshInt("value")
+    every = z3.Lambda([value], within(type_.of, (value,)))
+    return lambda _: (every,)
 
 
 # Binders.

@@ -10,11 +10,14 @@ import os
 import pickle
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from threading import Thread
 
 import z3
 
+from temper.machine import Family, Proved, filled
 from temper.verify.prover import Answer, NoProofs, Proofs, Question
+from temper.verify.symbolic.for_every import prove_for_every
 from temper.verify.symbolic.known import find, keep
 from temper.verify.symbolic.proofs import proofs, shown_again
 
@@ -25,15 +28,34 @@ BYTES_MIN = 512 << 20
 def answer(question: Question) -> Answer:
     """What can be proved, or whether what is claimed can be shown by its own lemmas.
 
-    What was proved of this very table before is proved again, which takes a few questions.
+    What can be proved for every value of constants is; of the rest it is asked whether it holds for those that they
+    have. What was proved of this very table before is proved again, which takes a few questions.
     """
     if question.claims is not None:
         return shown_again(question.table, question.claims, question.lemmas, question.seconds_max)
+    everywhere = Proofs(()) if question.family is None else _everywhere(question, question.family)
+    proved = {finding.name: finding for finding in everywhere.findings if isinstance(finding.verdict, Proved)}
+    if question.family is not None and len(proved) == len(everywhere.findings):
+        return everywhere
     known = find(question.table)
     found = proofs(question.table, universe=question.universe, seconds_max=question.seconds_max, known=known)
-    if isinstance(found, Proofs):
-        keep(question.table, found)
-    return found
+    if isinstance(found, NoProofs):
+        return everywhere if proved else found
+    keep(question.table, found)
+    lemmas = {lemma.name: lemma for lemma in (*found.lemmas, *everywhere.lemmas)}
+    return Proofs(
+        tuple(proved.get(finding.name, finding) for finding in found.findings),
+        tuple(lemmas.values()),
+        found.is_whole,
+        everywhere.seconds + found.seconds,
+    )
+
+
+def _everywhere(question: Question, family: Family) -> Proofs:
+    """What holds for every value of the family's constants, with lemmas about the table that was asked about."""
+    found = prove_for_every(family, seconds_max=question.seconds_max, known=find(family.table))
+    keep(family.table, found)
+    return replace(found, lemmas=filled(found.lemmas, family.of(question.table)))
 
 
 def answer_parent() -> None:
