@@ -273,3 +273,90 @@ def test_json_is_one_line_an_event(folder) -> None:
     up.wait_for("applied")
     assert json.loads(up.lines[-1])["event"] == "applied"
     assert up.end() == 0
+
+
+def test_what_was_certified_need_not_be_again(folder) -> None:
+    up = Up(folder, "deploy", "--port", "0")
+    up.wait_for("curl")
+    assert temper(folder, "health").returncode == 0
+    assert not any("not verified again" in line for line in up.lines)
+    assert up.end() == 0
+    again = Up(folder, "deploy", "--port", "0")
+    again.wait_for("curl")
+    assert temper(folder, "health").returncode == 0
+    said = "\n".join(again.lines)
+    assert re.match(r"nothing has changed since 20\S+Z, so this was not verified again:", said)
+    assert "proved     four_eyes" in said
+    assert "deploy is certified" in said
+    assert again.end() == 0
+    path = folder / "deploy" / "deploy.yaml"
+    path.write_text(path.read_text().replace("ann: [engineer, approver]", "ann: [engineer]", 1))
+    other = Up(folder, "deploy", "--port", "0")
+    other.wait_for("curl|not certified")
+    assert not any("not verified again" in line for line in other.lines), "another scope is verified"
+    other.end()
+
+
+REFUSED = {
+    "it does not check": ("entities:\n", "entitees:\n", r"error\[unknown-key\]"),
+    "it is no YAML": ("entities:\n", "entities: [\n", r"error\["),
+    "it is refuted": ("caller != author and ", "", "four_eyes is refuted"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_the_last_certified_version_goes_on_if_the_new_one_is_refused(folder, why) -> None:
+    old, new, said = REFUSED[why]
+    up = Up(folder, "deploy", "--port", "0")
+    up.wait_for("curl")
+    health = json.loads(temper(folder, "health", "--json").stdout)
+    assert up.end() == 0
+    path = folder / "deploy" / "deploy.yaml"
+    good = path.read_text()
+    assert good.count(old) == 1
+    path.write_text(good.replace(old, new))
+    strict = temper(folder, "up", "deploy", "--port", "0", "--only-this")
+    assert strict.returncode == 1
+    assert "serving" not in strict.stdout
+    again = Up(folder, "deploy", "--port", "0", "--watch")
+    again.wait_for(r"error\[served-as-before\]: deploy/deploy.yaml is refused, so version 1 \(")
+    assert re.search(said, "\n".join(again.lines))
+    again.wait_for("curl")
+    assert json.loads(temper(folder, "health", "--json").stdout)["table"] == health["table"]
+    path.write_text(good.replace("from: [shifting, watching]\n", "from: [approved, shifting, watching]\n"))
+    again.wait_for("applied: ")
+    assert again.end() == 0
+
+
+def test_what_lives_keeps_its_version_if_the_new_one_has_no_place_for_it(folder) -> None:
+    (folder / "small").mkdir()
+    path = folder / "small" / "small.yaml"
+    path.write_text(SMALL)
+    up = Up(folder, "small", "--port", "0")
+    up.wait_for("curl")
+    assert temper(folder, "call", "Lamp", "l1", "make", "--as", "ann").returncode == 0
+    assert up.end() == 0
+    path.write_text(SMALL.replace("off", "dark"))
+    assert temper(folder, "up", "small", "--port", "0", "--only-this").returncode == 2
+    again = Up(folder, "small", "--port", "0", "--json")
+    refused = again.wait_for("served-as-before")
+    assert json.loads(refused.string)["event"] == "served-as-before"
+    again.wait_for('"serving"')
+    assert json.loads(temper(folder, "get", "Lamp", "l1", "--json").stdout)["state"] == "off"
+    assert again.end() == 0
+
+
+SMALL = """\
+temper: 1
+blueprint: small
+roles: [guest]
+entities:
+  Lamp:
+    data: {}
+    states: [off]
+    waits: [off]
+    actions:
+      make: {by: guest, from: new, to: off}
+scope:
+  principals: {ann: [guest]}
+"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +13,17 @@ from temper.machine import Address
 from temper.run import MemoryStore, SqliteStore, Store
 from temper.run.journal import chained
 from temper.run.store.protocol import Query, StoreCorruptError, StoreError, StoreInUseError
-from temper.run.store.rows import AnswerRow, Batch, CellRow, Head, Noted, PendingRow, RecordRow, VersionRow
+from temper.run.store.rows import (
+    AnswerRow,
+    Batch,
+    CellRow,
+    CertificateRow,
+    Head,
+    Noted,
+    PendingRow,
+    RecordRow,
+    VersionRow,
+)
 
 Open = Callable[[], Store]
 
@@ -75,6 +87,14 @@ def test_a_batch_is_kept_whole(store: Store) -> None:
     assert store.answer("other") is None
     assert list(store.versions()) == [version]
     assert list(store.pending()) == list(made.values())
+
+
+def test_what_was_decided_lies_beside_its_version(store: Store) -> None:
+    assert store.certificate("00ff") is None
+    store.commit(batch(store, version=VersionRow(1, "00ff", 5, "{}"), certificate=CertificateRow("00ff", 5, "first")))
+    store.commit(batch(store, certificate=CertificateRow("00ff", 6, "again")))
+    assert store.certificate("00ff") == CertificateRow("00ff", 6, "again")
+    assert [row.hash for row in store.versions()] == ["00ff"]
 
 
 def test_a_cell_is_written_over(store: Store) -> None:
@@ -188,6 +208,20 @@ def test_a_file_is_found_again(tmp_path: Path) -> None:
     assert again.head().identity == "one"
     assert again.cell(Address("Lamp", "a")) == cell("a")
     again.close()
+
+
+def test_a_file_from_before_there_were_certificates_is_read_and_gets_them(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    SqliteStore(path, identity="here").close()
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.execute("DROP TABLE certificates")
+    reading = SqliteStore(path, identity="", read_only=True)
+    assert reading.certificate("00ff") is None
+    reading.close()
+    writing = SqliteStore(path, identity="here")
+    writing.commit(batch(writing, certificate=CertificateRow("00ff", 6, "now")))
+    assert writing.certificate("00ff") == CertificateRow("00ff", 6, "now")
+    writing.close()
 
 
 def test_only_one_process_writes(tmp_path: Path) -> None:

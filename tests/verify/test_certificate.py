@@ -149,4 +149,4 @@ def test_an_engine_that_is_not_there_is_no_silent_success() -> None:
 
 
 def test_what_had_a_say_is_named() -> None:
-    assert [name for name, _ in certify(table_of(GOOD)).made_with] == ["temper", "python"]
+    assert [name for name, _ in certify(table_of(GOOD)).made_with] == ["temper", "verifiers", "python"]

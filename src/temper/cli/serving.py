@@ -127,7 +127,10 @@ async def _open(plan: Plan, handlers: Mapping[str, Handler]) -> Runtime:
         raise MistakeError("store-failed", str(wrong), cure) from None
     except OSError as wrong:
         raise _unwritable(wrong) from None
-    runtime = await open_runtime(World(SystemClock(), chance, store, handlers), plan.certified)
+    from temper.verify import certificate_to_line
+
+    kept = certificate_to_line(plan.certified.certificate)
+    runtime = await open_runtime(World(SystemClock(), chance, store, handlers), plan.certified, kept)
     if isinstance(runtime, Runtime):
         return runtime
     store.close()

@@ -15,7 +15,7 @@ from temper.machine import Address, absent
 from temper.run.codec import Versions, cell_row, pending_row, record_from_json, record_to_json, text
 from temper.run.engine import Instance, absorb
 from temper.run.record import Pending, Record
-from temper.run.store.rows import GENESIS, AnswerRow, Batch, Head, Noted, RecordRow, VersionRow
+from temper.run.store.rows import GENESIS, AnswerRow, Batch, CertificateRow, Head, Noted, RecordRow, VersionRow
 from temper.run.version import Version
 
 
@@ -89,6 +89,11 @@ class Journal:
     def load(self, version: VersionRow) -> None:
         """Put a version in force."""
         self._batch.version = version
+        self._is_empty = False
+
+    def certify(self, certificate: CertificateRow) -> None:
+        """Keep what was decided about a version."""
+        self._batch.certificate = certificate
         self._is_empty = False
 
     def take(self) -> Batch:

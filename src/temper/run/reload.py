@@ -31,7 +31,7 @@ from temper.run.journal import Journal
 from temper.run.obstacle import Obstacle
 from temper.run.record import Pending, Record, owner_of, receiver_of
 from temper.run.store.protocol import Store, StoreError
-from temper.run.store.rows import VersionRow
+from temper.run.store.rows import CertificateRow, VersionRow
 from temper.run.version import Version, stage
 from temper.run.work import all_pending
 from temper.run.world import World
@@ -67,8 +67,8 @@ Covers: TypeAlias = "Callable[[tuple[Image, ...]], bool]"
 class Reload:
     """Takes one runtime's driver from one version to the next."""
 
-    def __init__(self, driver: Driver, covers: Covers | None = None) -> None:
-        self._driver, self._covers = driver, covers
+    def __init__(self, driver: Driver, covers: Covers | None = None, kept: str = "") -> None:
+        self._driver, self._covers, self._kept = driver, covers, kept
 
     async def load(self, certified: Certified) -> Admitted | NotAdmitted | Problem:
         """Pause, plan, write, go on. Reads are answered meanwhile; calls wait."""
@@ -91,7 +91,7 @@ class Reload:
         driver = self._driver
         old, store, now = driver.version, driver.world.store, driver.world.clock.now()
         if new.hash == old.hash:
-            return Admitted(new.hash, 0, 0)
+            return await self._keep(new, now) or Admitted(new.hash, 0, 0)
         if self._covers is not None and not self._covers(live_images(old, store)):
             return NotAdmitted((Obstacle("instances-moved", MOVED),))
         starting = tuple(_starting(new, store, now))
@@ -99,10 +99,20 @@ class Reload:
         if not isinstance(planned, Plan):
             return NotAdmitted(planned)
         _write(driver.journal, new, planned, starting, now, store)
+        if self._kept:
+            driver.journal.certify(CertificateRow(new.hash, now, self._kept))
         end = await driver.committer.flush().wait()
         if end is not None:
             return failed(end)
         return Admitted(new.hash, len(planned.cells), len(planned.deliveries), planned.unchecked)
+
+    async def _keep(self, version: Version, now: int) -> Problem | None:
+        """Keep what was decided anew about the version in force."""
+        if not self._kept:
+            return None
+        self._driver.journal.certify(CertificateRow(version.hash, now, self._kept))
+        end = await self._driver.committer.flush().wait()
+        return None if end is None else failed(end)
 
 
 async def _aside(
@@ -128,12 +138,23 @@ def _starting(new: Version, store: Store, now: int) -> Iterator[Cell]:
     return (cell for cell in initial_cells(new.table, now=now) if store.cell(cell.address) is None)
 
 
-def first_load(world: World, version: Version) -> None:
+def first_load(world: World, version: Version, kept: str = "") -> None:
     """The first version of an empty store, with its `single` instances."""
     journal, now = Journal(world.store.head()), world.clock.now()
     nothing = Plan((), (), ())
     _write(journal, version, nothing, tuple(_starting(version, world.store, now)), now, world.store)
+    if kept:
+        journal.certify(CertificateRow(version.hash, now, kept))
     world.store.commit(journal.take())
+
+
+def keep_certificate(world: World, version: Version, kept: str) -> None:
+    """Keep what was decided anew about the version in force, before it is served."""
+    before = world.store.certificate(version.hash)
+    if kept and (before is None or before.body != kept):
+        journal = Journal(world.store.head())
+        journal.certify(CertificateRow(version.hash, world.clock.now(), kept))
+        world.store.commit(journal.take())
 
 
 def _write(journal: Journal, new: Version, planned: Plan, starting: tuple[Cell, ...], now: int, store: Store) -> None:

@@ -14,7 +14,7 @@ from temper.run.codec import Versions
 from temper.run.driver import Driver
 from temper.run.journal import first_broken
 from temper.run.queries import Queries
-from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, live_images
+from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, keep_certificate, live_images
 from temper.run.requests import Request
 from temper.run.store.protocol import Store, StoreError
 from temper.run.store.rows import RecordRow
@@ -149,15 +149,17 @@ class Runtime:
         *,
         handlers: Mapping[str, Handler] | None = None,
         covers: Covers | None = None,
+        kept: str = "",
     ) -> Admitted | NotAdmitted | Problem:
         """Load a certified version without stopping, or refuse it with the list of what stands in the way.
 
-        `covers` is asked, while nothing moves, whether the certificate covers what lives by then.
+        `covers` is asked, while nothing moves, whether the certificate covers what lives by then. `kept` is the
+        certificate as a text, which the store keeps with the version.
         """
         async with self._loading:
             self._calls.bar()
             try:
-                ended = await Reload(self._driver, covers).load(certified)
+                ended = await Reload(self._driver, covers, kept).load(certified)
                 if isinstance(ended, Admitted):
                     self._certified = certified
                     if handlers is not None:
@@ -226,23 +228,26 @@ def lineage_of(store: Store) -> tuple[TransitionTable, ...]:
     return tuple(table_from_json(json.loads(row.body)) for row in store.versions())
 
 
-async def open_runtime(world: World, certified: Certified) -> Runtime | NotAdmitted | Problem:
+async def open_runtime(world: World, certified: Certified, kept: str = "") -> Runtime | NotAdmitted | Problem:
     """Serve a certified table over the world's store, going on where the store left off.
 
     If the store was last served under another version, the new one must be admitted as in a running system.
+    `kept` is the certificate as a text, which the store keeps with the version.
     """
     try:
         rows = world.store.versions()
         version = stage(certified.table)
         if not rows:
-            first_load(world, version)
+            first_load(world, version, kept)
         elif rows[-1].hash != version.hash:
             version = stage(table_from_json(json.loads(rows[-1].body)))
+        else:
+            keep_certificate(world, version, kept)
     except StoreError as error:
         return failed(error)
     runtime = Runtime(world, certified, version)
     if rows and rows[-1].hash != stage(certified.table).hash:
-        ended = await runtime.apply(certified)
+        ended = await runtime.apply(certified, kept=kept)
         if not isinstance(ended, Admitted):
             await runtime.close()
             return ended

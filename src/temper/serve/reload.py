@@ -12,7 +12,7 @@ from temper.pipeline import SECONDS_MAX, Live, Read
 from temper.run import Admitted, Image, NotAdmitted, Obstacle, Runtime
 from temper.serve.apart import ChildFailedError, Judgement, Request, certify_apart
 from temper.serve.problem import ProblemError
-from temper.verify import look_of, report_json
+from temper.verify import certificate_to_line, look_of, report_json
 
 ROUNDS_MAX = 5
 """How often certification starts again because instances have come to where it had not looked."""
@@ -65,7 +65,11 @@ class Reloader:
             judgement = await self._judge(found, constants, tuple(images.values()))
             assert judgement.certified is not None, "what is not certified is refused before"
             old, before = runtime.table, runtime.table_hash
-            ended = await runtime.apply(judgement.certified, covers=partial(self._covers, frozenset(images)))
+            ended = await runtime.apply(
+                judgement.certified,
+                covers=partial(self._covers, frozenset(images)),
+                kept=certificate_to_line(judgement.certified.certificate),
+            )
             match ended:
                 case Admitted():
                     changes = tuple(str(change) for change in diff(old, runtime.table))

@@ -7,10 +7,12 @@ from temper.door import opened
 if TYPE_CHECKING:
     from temper.verify.available import bytes_used
     from temper.verify.budget import Budget
-    from temper.verify.cascade import ENGINES, certified, certify, objections
+    from temper.verify.cascade import ENGINES, certified, certify, objections, still_certified
     from temper.verify.certificate_json import (
         certificate_from_json,
+        certificate_from_line,
         certificate_to_json,
+        certificate_to_line,
         trace_from_json,
         trace_to_json,
     )
@@ -65,8 +67,10 @@ __all__ = [
     "brief_coverage",
     "bytes_used",
     "certificate_from_json",
+    "certificate_from_line",
     "certificate_text",
     "certificate_to_json",
+    "certificate_to_line",
     "certified",
     "certify",
     "coverage_json",
@@ -89,6 +93,7 @@ __all__ = [
     "state_space",
     "statistics_json",
     "step_text",
+    "still_certified",
     "survey",
     "trace_from_json",
     "trace_text",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from temper.machine import (
     Certificate,
@@ -42,6 +45,9 @@ Engine = Callable[..., Report]
 
 ENGINES: Mapping[str, Engine] = {"explicit": exhaust}
 """What decides, by the name that `--only` takes. Each says `unknown` of what it cannot decide."""
+
+OURS = "verifiers"
+"""What a certificate calls the verifiers themselves, beside the packages that they use."""
 
 STRENGTH: tuple[type[Verdict], ...] = (Unknown, Survived, Exhausted, Proved, Refuted)
 """From the weakest to the strongest claim. That one engine refutes what another proves is a mistake of ours."""
@@ -137,6 +143,22 @@ def certified(table: TransitionTable, certificate: Certificate) -> Certified | t
     return reasons or Certified(table, certificate)
 
 
+def still_certified(table: TransitionTable, certificate: Certificate) -> Certified | None:
+    """The table, certified by what was decided before; None if that has to be decided anew.
+
+    It was decided about this very table, its own scope and what it accepts, by these very programs: then deciding it
+    again would end the same. It does for a certificate from where nobody else writes, such as our own journal; one
+    that came from elsewhere is for `recheck`.
+    """
+    now = tuple((name, _version(name)) for name, _ in certificate.made_with)
+    if certificate.searched != table.scope or certificate.made_with != now:
+        return None
+    if dict(certificate.accepted) != dict(table.accept):
+        return None
+    outcome = certified(table, certificate)
+    return outcome if isinstance(outcome, Certified) else None
+
+
 def objections(findings: Iterable[Finding], accepted: Mapping[str, str]) -> Iterator[str]:
     """Why findings keep a table from being loaded, one sentence each. A refutation is never accepted."""
     for finding in findings:
@@ -189,12 +211,26 @@ def _needless(table: TransitionTable, findings: Iterable[Finding]) -> Iterator[s
 
 
 def _made_with(table: TransitionTable, guests: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    named = dict.fromkeys(("temper", *(("cedarpy",) if table.policies else ()), *guests))
-    return (*((guest, _version(guest)) for guest in named), ("python", platform.python_version()))
+    named = dict.fromkeys(("temper", OURS, *(("cedarpy",) if table.policies else ()), *guests, "python"))
+    return tuple((guest, _version(guest)) for guest in named)
 
 
 def _version(package: str) -> str:
+    if package == "python":
+        return platform.python_version()
+    if package == OURS:
+        return _ours()
     try:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+@cache
+def _ours() -> str:
+    """The verifiers and what they look at, named by their text: two programs of one version may still be others."""
+    digest, rooms = sha256(), Path(__file__).parents[1]
+    for room in ("machine", "verify"):
+        for path in sorted((rooms / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

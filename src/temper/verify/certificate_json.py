@@ -6,6 +6,7 @@ written as it is, a set as `{"set": [...]}`, a map as `{"map": [[key, value], ..
 
 from __future__ import annotations
 
+import json
 from typing import Any, assert_never
 
 from temper.machine import (
@@ -78,6 +79,19 @@ def certificate_from_json(data: dict[str, Any]) -> Certificate:
         times=tuple(data["times"].items()),
         made_at=data["made_at"],
     )
+
+
+def certificate_to_line(certificate: Certificate) -> str:
+    """The certificate as one line of JSON, for a store that keeps it with its version."""
+    return json.dumps(certificate_to_json(certificate), ensure_ascii=False)
+
+
+def certificate_from_line(line: str) -> Certificate | None:
+    """The certificate of the line; None if it was written by a version of us that wrote another shape."""
+    try:
+        return certificate_from_json(json.loads(line))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def summary_to_json(summary: SearchSummary) -> dict[str, Any]:

@@ -1,25 +1,32 @@
 """Certify a blueprint and serve it on loopback, with its journal in `.temper/<blueprint>`.
 
 With `--watch` a change of its files is certified and loaded while it serves; what is refused leaves the old
-version serving.
+version serving. The journal keeps what was decided about each version: started again with nothing changed, it need
+not be verified again, and if the file is refused, the last certified version goes on, which is said aloud.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temper.cli.building import add_budget, add_path, budget_seconds, build_asked, findings_json, pairs, report_findings
 from temper.cli.commands.verify import judged_json, progress_of, show_judged
+from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
-from temper.pipeline import Judged, Read, certify
+from temper.pipeline import Built, Judged, Read, certify
 
 if TYPE_CHECKING:
-    from temper.machine import TransitionTable
+    from temper.cli.lived import LastVersion
+    from temper.machine import Certified, TransitionTable
 
 SUMMARY = "certify a blueprint and serve it"
+AS_BEFORE = "served-as-before"
+NAMED = re.compile(r"^blueprint:[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*$", re.MULTILINE)
+"""The name of a blueprint whose text is no YAML."""
 HOST, PORT = "127.0.0.1", 8420
 
 
@@ -27,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_path(parser)
     add_budget(parser)
     parser.add_argument("--watch", action="store_true", help="load changes of the files while serving")
+    cure = "serve this very version or nothing; unsaid, the last certified one goes on if this one is refused"
+    parser.add_argument("--only-this", action="store_true", help=cure)
     parser.add_argument("--host", default=HOST, metavar="HOST", help=f"the address to listen at; {HOST} if not said")
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"{PORT} if not said; 0 takes a free one")
     home = ".temper/<blueprint>"
@@ -39,21 +48,63 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     built = build_asked(arguments)
+    before = _before(arguments, built)
     if built.table is None:
-        if terminal.as_json:
-            terminal.answer({"certified": False, "findings": findings_json(built)})
-        else:
-            report_findings(built, terminal)
-        return 1
+        _say_not_built(built, terminal, goes_on=before is not None and not arguments.only_this)
+        return _serve_as_before(arguments, built, before, terminal)
     report_findings(built, terminal)
-    judged = _certify(built.table, arguments, terminal)
+    judged = _judged(built.table, before, arguments, terminal)
     if not terminal.as_json:
         show_judged(judged, built, terminal)
     if judged.certified is None:
         if terminal.as_json:
-            terminal.answer(judged_json(judged))
-        return 1
-    return asyncio.run(_serve(arguments, judged, Read(built.sources[0], built.sources[1:]), terminal))
+            _answer(judged_json(judged), terminal, goes_on=before is not None and not arguments.only_this)
+        return _serve_as_before(arguments, built, before, terminal)
+    try:
+        return asyncio.run(_serve(arguments, judged.certified, _read(built), terminal))
+    except MistakeError as mistake:
+        if mistake.code != "not-admitted" or before is None or arguments.only_this:
+            raise
+        if terminal.as_json:
+            terminal.event({"event": "refused", "code": mistake.code, "message": mistake.message})
+        else:
+            terminal.complain(mistake.code, mistake.message, mistake.cure)
+        return _serve_as_before(arguments, built, before, terminal)
+
+
+def _before(arguments: argparse.Namespace, built: Built) -> LastVersion | None:
+    """The version that the journal was last served under, if one is to go on when the new one is refused."""
+    from temper.cli.lived import last_version
+    from temper.serve.home import home_of
+
+    if arguments.store is not None:
+        return last_version(arguments.store)
+    name = _name(built)
+    return last_version(home_of(name).store) if name else None
+
+
+def _name(built: Built) -> str:
+    """The blueprint's name, also of one that cannot be read but for that."""
+    if built.tree is not None:
+        return built.tree.name.text
+    found = NAMED.search(built.sources[0].text) if built.sources else None
+    return found[1] if found else ""
+
+
+def _judged(
+    table: TransitionTable, before: LastVersion | None, arguments: argparse.Namespace, terminal: Terminal
+) -> Judged:
+    """What was decided about this very table before, if it is still good; else what is decided now."""
+    from temper.machine import table_hash
+    from temper.verify import still_certified
+
+    if before is not None and before.certificate is not None and before.hash == table_hash(table):
+        again = still_certified(table, before.certificate)
+        if again is not None:
+            if not terminal.as_json:
+                terminal.say(f"nothing has changed since {before.when}, so this was not verified again:")
+            return Judged(table, again.certificate, again)
+    return _certify(table, arguments, terminal)
 
 
 def _certify(table: TransitionTable, arguments: argparse.Namespace, terminal: Terminal) -> Judged:
@@ -66,12 +117,54 @@ def _certify(table: TransitionTable, arguments: argparse.Namespace, terminal: Te
     return certify(table, seconds_max=budget_seconds(arguments), live=live, progress=progress_of(terminal))
 
 
-async def _serve(arguments: argparse.Namespace, judged: Judged, found: Read, terminal: Terminal) -> int:
+def _serve_as_before(
+    arguments: argparse.Namespace, built: Built, before: LastVersion | None, terminal: Terminal
+) -> int:
+    """Serve the version that was served last, saying so aloud; nothing if there is none that may be loaded."""
+    if before is None or arguments.only_this or not built.sources:
+        return 1
+    from temper.verify import still_certified
+
+    good = still_certified(before.table, before.certificate) if before.certificate is not None else None
+    good = good or certify(before.table, seconds_max=budget_seconds(arguments)).certified
+    if good is None:
+        return 1
+    message = (
+        f"{built.sources[0].path} is refused, so version {before.number} ({before.hash[:12]}), "
+        f"loaded {before.when}, is served on"
+    )
+    cure = "mend the file and `temper apply` it, or serve with --watch; --only-this serves nothing instead"
+    if terminal.as_json:
+        terminal.event({"event": AS_BEFORE, "code": AS_BEFORE, "message": message, "table": before.hash})
+    else:
+        terminal.complain("served-as-before", message, cure)
+    return asyncio.run(_serve(arguments, good, _read(built), terminal))
+
+
+def _say_not_built(built: Built, terminal: Terminal, *, goes_on: bool) -> None:
+    if terminal.as_json:
+        _answer({"certified": False, "findings": findings_json(built)}, terminal, goes_on=goes_on)
+    else:
+        report_findings(built, terminal)
+
+
+def _answer(data: dict[str, Any], terminal: Terminal, *, goes_on: bool) -> None:
+    """The last answer, or one of several."""
+    if goes_on:
+        terminal.event({"event": "refused", **data})
+    else:
+        terminal.answer(data)
+
+
+def _read(built: Built) -> Read:
+    return Read(built.sources[0], built.sources[1:])
+
+
+async def _serve(arguments: argparse.Namespace, certified: Certified, found: Read, terminal: Terminal) -> int:
     from temper.cli.serving import Plan, serve
 
-    assert judged.certified is not None, "only what is certified is served"
     plan = Plan(
-        certified=judged.certified,
+        certified=certified,
         path=arguments.path,
         found=found,
         constants=pairs(arguments.constants, "--set"),

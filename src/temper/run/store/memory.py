@@ -9,7 +9,7 @@ from typing import Any
 
 from temper.machine import NEW, Address
 from temper.run.store.protocol import Query, StoreCorruptError
-from temper.run.store.rows import AnswerRow, Batch, CellRow, Head, PendingRow, RecordRow, VersionRow
+from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
 
 
 class MemoryStore:
@@ -28,6 +28,7 @@ class MemoryStore:
         self._answers: dict[str, AnswerRow] = {}
         self._records: list[RecordRow] = []
         self._versions: list[VersionRow] = []
+        self._certificates: dict[str, CertificateRow] = {}
 
     def commit(self, batch: Batch) -> None:
         self._assert_fits(batch)
@@ -41,6 +42,8 @@ class MemoryStore:
         self._answers.update(batch.answers)
         if batch.version is not None:
             self._versions.append(batch.version)
+        if batch.certificate is not None:
+            self._certificates[batch.certificate.hash] = batch.certificate
         self._head = batch.head
 
     def _assert_fits(self, batch: Batch) -> None:
@@ -108,6 +111,9 @@ class MemoryStore:
 
     def versions(self) -> Sequence[VersionRow]:
         return list(self._versions)
+
+    def certificate(self, table_hash: str) -> CertificateRow | None:
+        return self._certificates.get(table_hash)
 
     def close(self) -> None:
         return

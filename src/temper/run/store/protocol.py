@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from temper.machine import Address
-from temper.run.store.rows import AnswerRow, Batch, CellRow, Head, PendingRow, RecordRow, VersionRow
+from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
 
 
 class StoreError(Exception):
@@ -91,5 +91,9 @@ class Store(Protocol):
 
     def versions(self) -> Sequence[VersionRow]:
         """Every version that was loaded, in order; the last is in force."""
+
+    def certificate(self, table_hash: str) -> CertificateRow | None:
+        """What was kept about the version of this hash; None if nothing was."""
+        ...
 
     def close(self) -> None: ...

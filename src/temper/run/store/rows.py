@@ -80,6 +80,14 @@ class VersionRow(NamedTuple):
     body: str
 
 
+class CertificateRow(NamedTuple):
+    """What was decided about a version, as the text that whoever loaded it gave: the last one for its hash."""
+
+    hash: str
+    at: int
+    body: str
+
+
 class Head(NamedTuple):
     """Where the journal stands. `commit` counts transactions; `place` is the last one given to a delivery."""
 
@@ -113,3 +121,4 @@ class Batch:
     noted: dict[int, Noted] = field(default_factory=dict)
     answers: dict[str, AnswerRow] = field(default_factory=dict)
     version: VersionRow | None = None
+    certificate: CertificateRow | None = None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from temper.machine import INT_MAX, NEW, Address
 from temper.run.store.lock import lock_file, unlock_file
 from temper.run.store.protocol import Query, StorageFullError, StoreCorruptError, StoreError
-from temper.run.store.rows import AnswerRow, Batch, CellRow, Head, PendingRow, RecordRow, VersionRow
+from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
 
 LAYOUT = 1
 """The version of the schema below, kept in `user_version`; a file of another one is refused."""
@@ -42,6 +42,11 @@ CREATE TABLE answers (key TEXT PRIMARY KEY, digest TEXT NOT NULL, at INTEGER NOT
   WITHOUT ROWID;
 """
 
+CERTIFICATES = """CREATE TABLE IF NOT EXISTS certificates
+  (hash TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID"""
+"""Apart from the schema: files that were made before there were any get it when they are next opened for writing."""
+HAS_CERTIFICATES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'certificates'"
+
 CELL = (
     "INSERT INTO cells VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (entity, id) DO UPDATE SET control=excluded.control,"
     " seq=excluded.seq, clock=excluded.clock, due=excluded.due, timers=excluded.timers, data=excluded.data,"
@@ -53,6 +58,7 @@ NOTED = "UPDATE pending SET claimed=?, attempts=?, not_before=?, note=? WHERE pl
 RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?)"
 ANSWER = "INSERT INTO answers VALUES (?,?,?,?)"
 VERSION = "INSERT INTO versions VALUES (?,?,?,?)"
+CERTIFICATE = "INSERT OR REPLACE INTO certificates VALUES (?,?,?)"
 HEAD = "UPDATE head SET commits=?, record=?, place=?, chain=? WHERE commits=? AND record=?"
 
 PROBE_BYTES = 64 * 1024
@@ -60,7 +66,7 @@ FULL_CODES = frozenset({sqlite3.SQLITE_FULL})
 CORRUPT_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 PAGE = 500
 
-Row = TypeVar("Row", CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, Head)
+Row = TypeVar("Row", CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, CertificateRow, Head)
 
 
 class SqliteStore:
@@ -122,6 +128,8 @@ class SqliteStore:
             write.executemany(ANSWER, batch.answers.values())
         if batch.version is not None:
             write.execute(VERSION, batch.version)
+        if batch.certificate is not None:
+            write.execute(CERTIFICATE, batch.certificate)
         head = batch.head
         before = (head.commit - 1, head.record - len(batch.records))
         _expect(write.execute(HEAD, (head.commit, head.record, head.place, head.chain, *before)), 1)
@@ -223,6 +231,11 @@ class SqliteStore:
     def versions(self) -> Sequence[VersionRow]:
         return self._all(VersionRow, "SELECT * FROM versions ORDER BY number", ())
 
+    def certificate(self, table_hash: str) -> CertificateRow | None:
+        if not self._rows(HAS_CERTIFICATES, ()):
+            return None
+        return self._one(CertificateRow, "SELECT hash, at, body FROM certificates WHERE hash = ?", (table_hash,))
+
     def close(self) -> None:
         if self._closed:
             return
@@ -250,6 +263,8 @@ class SqliteStore:
             self._create(identity)
         elif layout != LAYOUT:
             raise StoreCorruptError(f"{self._path} has layout {layout}, and this program reads layout {LAYOUT}")
+        if not self._read_only and not self._writer.execute(HAS_CERTIFICATES).fetchone():
+            self._writer.execute(CERTIFICATES)
 
     def _create(self, identity: str) -> None:
         if self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
