@@ -11,7 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from support.tables import action, entity, params, table
+from support.tables import action, entity, lit, params, sets, table
 from temper.machine import (
     BOOL,
     DURATION,
@@ -76,16 +76,19 @@ FIELDS, PARAMS = ("count", "level", "note", "owner", "keys", "wait"), ("given", 
 def drawn_table(random: Random) -> TransitionTable:
     """One entity with some data, four actions that people call, and one to five policies about them."""
     fields = tuple(Field(name, type_, initial(type_)) for name, type_ in _typed(random, FIELDS))
+    made = [field for field in fields if field.initial is None and not isinstance(field.type, OptionType)]
+    first = sets(**{field.name: lit(field.type, drawn_value(random, field.type)) for field in made})
+    updates = first if random.random() < 0.5 else ()
     actions = (
-        action("make", by=("clerk",), takes=_taken(random), sources=("new",), to="shut"),
+        action("make", by=("clerk",), takes=_taken(random), sources=("new",), updates=updates, to="shut"),
         action("knock", by=("clerk", "guard"), takes=_taken(random), sources=STATES),
         action("enter", gate=Gate.POLICY, takes=_taken(random), sources=STATES),
         action("leave", gate=Gate.POLICY, takes=_taken(random), sources=STATES[:1]),
     )
-    made = table(entity("Door", *actions, fields=fields, states=STATES), roles=ROLES)
-    writer = _Writer(random, made.entities[0])
+    whole = table(entity("Door", *actions, fields=fields, states=STATES), roles=ROLES)
+    writer = _Writer(random, whole.entities[0])
     policies = "\n".join(writer.policy() for _ in range(random.randint(1, 5)))
-    return replace(made, policies=(("drawn.cedar", policies),))
+    return replace(whole, policies=(("drawn.cedar", policies),))
 
 
 def drawn_call(random: Random, table: TransitionTable) -> tuple[Action, Cell, Call]:
@@ -104,7 +107,10 @@ def drawn_cell(random: Random, table: TransitionTable, asked: Action) -> Cell:
     control = random.choice(asked.sources)
     if control == "new":
         return Cell("Door", random.choice(IDS), control, tuple(field.initial for field in door.fields))
-    data = tuple(drawn_value(random, field.type, unset=field.initial is None) for field in door.fields)
+    made = {update.name for each in door.actions if each.is_constructor for update in each.updates}
+    data = tuple(
+        drawn_value(random, field.type, unset=field.initial is None and field.name not in made) for field in door.fields
+    )
     return Cell("Door", random.choice(IDS), control, data)
 
 
@@ -201,7 +207,8 @@ class _Writer:
                     self.pick(["true", "false", f"({self.pick(['resource', 'context'])} has {self.pick(self.names)})"])
                 )
             case "long":
-                return str(self.pick(NUMBERS))
+                number = self.pick(NUMBERS)
+                return f"({number})" if number < 0 else str(number)
             case "text":
                 return _quoted(str(self.pick(TEXTS)))
             case "texts" | "longs" | "entities":

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         table_to_json,
     )
     from temper.machine.concrete import concrete
-    from temper.machine.diff import Difference, DifferenceKind, diff
+    from temper.machine.diff import Difference, DifferenceKind, diff, gates_differ
     from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
     from temper.machine.family import Family, filled, numbers
     from temper.machine.fitting import fits, has_check, is_within
@@ -340,6 +340,7 @@ __all__ = [
     "fold_policy",
     "from_json",
     "gate",
+    "gates_differ",
     "has_check",
     "has_initial",
     "holder",

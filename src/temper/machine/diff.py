@@ -77,6 +77,19 @@ def _compared(old: Facts, new: Facts) -> Iterator[Difference]:
             yield Difference(DifferenceKind.CHANGED, what, old[what], after)
 
 
+def gates_differ(old: TransitionTable, new: TransitionTable) -> bool:
+    """Whether people may be let through otherwise: by other policies, or by other roles."""
+    return old.policies != new.policies or _gates(old) != _gates(new)
+
+
+def _gates(table: TransitionTable) -> set[tuple[str, str, Gate, frozenset[str]]]:
+    return {
+        (entity.name, action.name, action.gate, frozenset(action.roles))
+        for entity in table.entities
+        for action in entity.actions
+    }
+
+
 _ORDER = "order of "
 
 

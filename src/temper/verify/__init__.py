@@ -5,6 +5,16 @@ from typing import TYPE_CHECKING
 from temper.door import opened
 
 if TYPE_CHECKING:
+    from temper.verify.access import Changed, Changes, Example, Remark, RemarkKind, Way, WhoCan
+    from temper.verify.access_json import attempt_json, changes_json, reach_json, remark_json, who_can_json
+    from temper.verify.access_text import (
+        attempt_lines,
+        change_lines,
+        example_text,
+        reach_lines,
+        remark_lines,
+        who_can_lines,
+    )
     from temper.verify.available import bytes_used
     from temper.verify.budget import Budget
     from temper.verify.cascade import ENGINES, certified, certify, objections, still_certified
@@ -25,6 +35,17 @@ if TYPE_CHECKING:
     from temper.verify.model import Model, TableModel, Transition
     from temper.verify.parting import Parting
     from temper.verify.prover import Prover
+    from temper.verify.reach import (
+        Attempt,
+        Gets,
+        Never,
+        NotWithin,
+        Open,
+        Reach,
+        reach_universe,
+        reaches_alone,
+        who_reaches,
+    )
     from temper.verify.recheck import Difference, Flaw, Rechecked, recheck
     from temper.verify.reductions import NO_REDUCTIONS, Reductions
     from temper.verify.replay import Diverged, Replayed, replay
@@ -32,6 +53,7 @@ if TYPE_CHECKING:
     from temper.verify.sequence import instances_in, sequence_diagram
     from temper.verify.state_space import NotDrawn, StateSpace, state_space
     from temper.verify.survey import Coverage, Statistics, Survey, survey
+    from temper.verify.symbolic import changes, needless, who_can
     from temper.verify.text import step_text, trace_text, value_text, verdict_text
     from temper.verify.upgrade import Upgrade, look_of, qualified, upgrade
     from temper.verify.walk import Walk, walk
@@ -40,21 +62,32 @@ if TYPE_CHECKING:
 __all__ = [
     "ENGINES",
     "NO_REDUCTIONS",
+    "Attempt",
     "Budget",
+    "Changed",
+    "Changes",
     "ContradictionError",
     "Coverage",
     "Difference",
     "Diverged",
+    "Example",
     "Flaw",
+    "Gets",
     "KeptCertificate",
     "KeptTrace",
     "Model",
+    "Never",
     "NotDrawn",
+    "NotWithin",
+    "Open",
     "Parting",
     "Progress",
     "Prover",
+    "Reach",
     "Rechecked",
     "Reductions",
+    "Remark",
+    "RemarkKind",
     "Replayed",
     "Report",
     "StateSpace",
@@ -64,6 +97,10 @@ __all__ = [
     "Transition",
     "Upgrade",
     "Walk",
+    "Way",
+    "WhoCan",
+    "attempt_json",
+    "attempt_lines",
     "brief_coverage",
     "bytes_used",
     "certificate_from_json",
@@ -73,9 +110,13 @@ __all__ = [
     "certificate_to_line",
     "certified",
     "certify",
+    "change_lines",
+    "changes",
+    "changes_json",
     "coverage_json",
     "coverage_lines",
     "diagnose",
+    "example_text",
     "instances_in",
     "kept_certificate_from_json",
     "kept_certificate_to_json",
@@ -83,9 +124,16 @@ __all__ = [
     "kept_trace_to_json",
     "kept_traces",
     "look_of",
+    "needless",
     "objections",
     "qualified",
+    "reach_json",
+    "reach_lines",
+    "reach_universe",
+    "reaches_alone",
     "recheck",
+    "remark_json",
+    "remark_lines",
     "replay",
     "report_json",
     "search",
@@ -104,5 +152,9 @@ __all__ = [
     "walk",
     "walk_json",
     "walk_lines",
+    "who_can",
+    "who_can_json",
+    "who_can_lines",
+    "who_reaches",
 ]
 __getattr__ = opened(__name__, __file__)

@@ -17,9 +17,11 @@ from temper.cli.terminal import Terminal
 from temper.pipeline import Built, build
 
 if TYPE_CHECKING:
-    from temper.machine import TransitionTable
+    from temper.machine import TransitionTable, Universe
     from temper.verify import KeptTrace, Replayed, Walk
 
+GOAL = "reach"
+"""What the question of `temper who can reach` is called."""
 SUMMARY = "step through a trace that verify wrote"
 BYTES_MAX = 50_000_000
 """A trace carries its table; a longer file is none of ours."""
@@ -45,7 +47,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    from temper.machine import universe
     from temper.verify import replay, sequence_diagram, walk
 
     kept = _read(arguments.trace)
@@ -61,7 +62,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         else:
             report_findings(built, terminal)
         return 1
-    within = universe(built.table, _scope(kept, built.table))
+    built, within = _asked(built, kept)
+    assert built.table is not None, "it still is one"
     taken = walk(built.table, kept.trace, universe=within)
     ended = None if taken.parted is not None else replay(built.table, kept.trace, universe=within)
     outcome = _Outcome(arguments, kept, built, taken, ended)
@@ -190,6 +192,25 @@ def _read(path: Path) -> KeptTrace:
 def _broken(path: Path, because: str) -> MistakeError:
     cure = "`temper verify PATH --out FOLDER` writes traces"
     return MistakeError("trace-broken", f"{path} holds no trace: {because}", cure)
+
+
+def _asked(built: Built, kept: KeptTrace) -> tuple[Built, Universe]:
+    """The blueprint with the question that the run answers, and what is looked at.
+
+    What `temper who can reach` asks is no property of the blueprint, so its trace brings it along.
+    """
+    from dataclasses import replace
+
+    from temper.machine import universe
+    from temper.verify import reach_universe
+
+    assert built.table is not None, "a blueprint that is wrong is told before"
+    scope = _scope(kept, built.table)
+    question = next((each for each in kept.table.properties if each.name == kept.finding), None)
+    if question is None or kept.finding != GOAL or any(each.name == GOAL for each in built.table.properties):
+        return built, universe(built.table, scope)
+    table = replace(built.table, properties=(question,), scope=scope)
+    return replace(built, table=table), reach_universe(table)
 
 
 def _built(arguments: argparse.Namespace, kept: KeptTrace) -> Built:

@@ -14,7 +14,9 @@ from temper.machine import (
     NEW,
     Action,
     Entity,
+    Field,
     Gate,
+    OptionType,
     Policy,
     TransitionTable,
     Type,
@@ -39,6 +41,8 @@ class GateTerm:
     """Each policy of the table, and what it says of the call."""
     untranslated: tuple[str, ...]
     """Conditions that the solver does not take on, as they are written: each may hold or not, and may fail."""
+    free: tuple[z3.BoolRef, ...] = ()
+    """The terms that are free for it. Where none of them holds, nothing is guessed."""
 
 
 def gate_term(
@@ -57,7 +61,8 @@ def gate_term(
     policy_sight = _sight(entity, action, sight, roles)
     decided = tuple((policy, asked(policy, policy_sight)) for policy in read_policies(table))
     passes = gate_passes(action, by_role, decided)
-    return GateTerm(passes, by_role, decided, tuple(policy_sight.free))
+    free = tuple(term for said in policy_sight.free.values() for term in (said.fails, said.holds))
+    return GateTerm(passes, by_role, decided, tuple(policy_sight.free), free)
 
 
 def gate_passes(action: Action, by_role: z3.BoolRef, decided: Iterable[tuple[Policy, Asked]]) -> z3.BoolRef:
@@ -78,7 +83,7 @@ def any_roles(table: TransitionTable) -> dict[str, z3.BoolRef]:
 def _sight(entity: Entity, action: Action, sight: Sight, roles: Mapping[str, z3.BoolRef]) -> PolicySight:
     states = ((NEW, NOTHING), *((name, place) for place, name in enumerate(entity.states)))
     attributes: dict[str, Attribute] = {
-        field.name: _seen(field.name, field.type, sight.fields, sight, unset=field.initial is None)
+        field.name: _field(entity, action, field, sight)
         for field in entity.fields
         if cedar_type(field.type) is not None
     }
@@ -97,6 +102,21 @@ def _sight(entity: Entity, action: Action, sight: Sight, roles: Mapping[str, z3.
         attributes=attributes,
         context=context,
     )
+
+
+def is_surely_set(entity: Entity, field: Field) -> bool:
+    """Whether the field has a value in every instance that exists: from the start, or from every constructor."""
+    if field.initial is not None or isinstance(field.type, OptionType):
+        return True
+    made = [(action, case) for action in entity.actions if action.is_constructor for case in action.cases]
+    written = ({update.name for update in (*action.updates, *case.updates)} for action, case in made)
+    return not entity.single and all(field.name in names for names in written)
+
+
+def _field(entity: Entity, action: Action, field: Field, sight: Sight) -> Attribute:
+    found = _seen(field.name, field.type, sight.fields, sight, unset=not is_surely_set(entity, field))
+    is_absent = action.is_constructor and field.initial is None
+    return found if isinstance(found, Unencodable) or not is_absent else (FALSE, found[1])
 
 
 def _seen(name: str, type_: Type, terms: Mapping[str, Term], sight: Sight, *, unset: bool = False) -> Attribute:

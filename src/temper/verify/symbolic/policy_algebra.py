@@ -52,6 +52,8 @@ from temper.verify.symbolic.policy_values import (
 )
 from temper.verify.symbolic.shapes import Texts, Unencodable
 
+TEXTS_MAX = 100
+"""So many written texts are told apart in what a text is like."""
 ROLE, PRINCIPAL = "Role", "Principal"
 
 
@@ -304,23 +306,29 @@ def _like(node: PolicyExpression, of: Meaning) -> Meaning:
             case Choice(members, term):
                 fitting = [place for name, place in members if is_like(node.value, name)]
                 return Outcome(found.fails, Truth(any_of(alike(term, z3.IntVal(place)) for place in fitting)))
-            case Text() if None not in node.value:
-                exactly = Text(z3.IntVal(sight.texts.code("".join(node.value))))
-                return Outcome(found.fails, Truth(same(found.value, exactly, sight.texts)))
-            case Text() if set(node.value) == {None}:
-                return Outcome(found.fails, Truth(TRUE))
-            case Text(term) if z3.is_int_value(term):
-                names = {number: name for name, number in sight.texts.codes.items()}
-                text = names.get(term.as_long())
-                if text is not None:
-                    return Outcome(found.fails, Truth(z3.BoolVal(is_like(node.value, text))))
-                raise Unencodable("what a text is like")
-            case Text():
-                raise Unencodable("what a text is like")
+            case Text(term):
+                return Outcome(found.fails, Truth(_text_like(node, term, sight)))
             case _:
                 return FAILED
 
     return like
+
+
+def _text_like(node: PolicyExpression, term: z3.ExprRef, sight: PolicySight) -> z3.BoolRef:
+    """Of a text that is written somewhere it is known what it is like; of any other it is free."""
+    sample = sight.texts.code("".join(part for part in node.value if part is not None))
+    if None not in node.value:
+        return alike(term, z3.IntVal(sample))
+    if set(node.value) == {None}:
+        return TRUE
+    known = tuple(sight.texts.codes.items())[:TEXTS_MAX]
+    fitting = any_of(alike(term, z3.IntVal(code)) for text, code in known if is_like(node.value, text))
+    if z3.is_true(fitting):
+        return fitting
+    others = [alike(term, z3.IntVal(code)) for text, code in known if not is_like(node.value, text)]
+    if any(z3.is_true(other) for other in others):
+        return fitting
+    return any_of([fitting, both(negated(any_of(others)), sight.untranslated(node).holds)])
 
 
 def _eq(_: PolicyExpression, left: Meaning, right: Meaning) -> Meaning:
