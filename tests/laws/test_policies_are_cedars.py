@@ -46,6 +46,7 @@ from temper.verify.native.layout import InstancePlace
 from temper.verify.native.rules import Rules
 from temper.verify.symbolic import gates as symbolic_gates
 from temper.verify.symbolic import policy_algebra
+from temper.verify.symbolic.policy_sight import Asked, PolicySight
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CALLS = 25
@@ -209,7 +210,7 @@ def one_is_true(
 
 
 def always_there(right: Callable[..., policy_algebra.Meaning], node: object, of: policy_algebra.Meaning) -> object:
-    def read(sight: policy_algebra.PolicySight) -> policy_algebra.Outcome:
+    def read(sight: PolicySight) -> policy_algebra.Outcome:
         return replace(right(node, of)(sight), fails=of(sight).fails)
 
     return read
@@ -220,9 +221,7 @@ def turned_round(right: Callable[..., object], node: object, left: object, other
 
 
 def failing_permits_are_skipped(patch: pytest.MonkeyPatch) -> None:
-    def passes(
-        action: Action, by_role: z3.BoolRef, decided: Iterable[tuple[Policy, policy_algebra.Asked]]
-    ) -> z3.BoolRef:
+    def passes(action: Action, by_role: z3.BoolRef, decided: Iterable[tuple[Policy, Asked]]) -> z3.BoolRef:
         return right(
             action,
             by_role,

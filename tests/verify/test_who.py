@@ -299,3 +299,18 @@ def test_what_cannot_be_compared_is_said() -> None:
     )
     new = replace(old, entities=(replace(grant, fields=fields), *old.entities[1:]))
     assert "Grant.approve: its policies read `level`, which is of another type now" in changes(old, new).open
+
+
+def test_actions_and_states_of_one_table_alone_are_said() -> None:
+    old = access()
+    grant = old.entity("Grant")
+    actions = tuple(
+        replace(each, sources=("requested", "granting")) if each.name == "turn_down" else each
+        for each in grant.actions
+        if each.name != "withdraw"
+    )
+    new = replace(old, entities=(replace(grant, actions=actions), *old.entities[1:]))
+    assert changes(old, new).open == (
+        "Grant.withdraw: people might call it before",
+        "Grant.turn_down: in states from which it does not start in both",
+    )

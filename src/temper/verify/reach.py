@@ -125,7 +125,8 @@ def who_reaches(table: TransitionTable, entity: Entity, state: str, *, seconds_m
     """Whether anybody alone can drive an instance there, who of the scope can, and whether all together can."""
     people: People = tuple((name, tuple(sorted(roles))) for name, roles in universe(table).principals)
     until = monotonic() + seconds_max
-    anybody = reaches(table, entity, state, ((people[0][0], table.roles),), until=until)
+    first = monotonic() + seconds_max / 2
+    anybody = reaches(table, entity, state, ((people[0][0], table.roles),), until=first)
     alone = tuple(
         Attempt((person,), anybody.reached)
         if isinstance(anybody.reached, Never)

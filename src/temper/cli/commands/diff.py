@@ -17,6 +17,7 @@ from temper.pipeline import build
 if TYPE_CHECKING:
     from temper.machine import TransitionTable
 
+SAME = "roles and policies let the same calls pass: proved for every name, set of roles, value and argument"
 SUMMARY = "show what two blueprints mean differently"
 
 
@@ -55,7 +56,9 @@ def _request_lines(old: TransitionTable, new: TransitionTable) -> list[str]:
 
     found = changes(old, new)
     lines = list(change_lines(old, new, found))
-    return lines or ["nobody may do anything else than before: proved for every name, set of roles, value and argument"]
+    return lines or [
+        "roles and policies let the same calls pass: proved for every name, set of roles, value and argument"
+    ]
 
 
 def _requests_json(old: TransitionTable, new: TransitionTable) -> dict[str, Any]:

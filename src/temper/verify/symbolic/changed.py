@@ -27,12 +27,15 @@ def changes(old: TransitionTable, new: TransitionTable, *, seconds_max: float = 
     found: list[Changed] = []
     open_: list[str] = []
     untranslated: list[str] = []
+    open_ += _only_in_one(old, new)
     for pair in _pairs(old, new):
         because = pair.incomparable()
         if because:
             open_.append(f"{pair.name}: {because}")
             continue
         before, after = pair.calls()
+        if set(before.action.sources) != set(after.action.sources):
+            open_.append(f"{pair.name}: in states from which it does not start in both")
         if not before.states:
             continue
         for allowed in (True, False):
@@ -126,14 +129,23 @@ def _data(have: Entity, want: Entity, cell: Cell) -> tuple[Value, ...]:
     return tuple(held.get((field.name, field.type), field.initial) for field in want.fields)
 
 
-def _pairs(old: TransitionTable, new: TransitionTable) -> Iterator[_Pair]:
-    asked = {Gate.ROLES, Gate.POLICY}
-    olds = {entity.name: entity for entity in old.entities}
-    for entity in new.entities:
-        if entity.name not in olds:
-            continue
-        before = {action.name: action for action in olds[entity.name].actions}
+def _only_in_one(old: TransitionTable, new: TransitionTable) -> Iterator[str]:
+    """Actions that people can call in one of the tables alone."""
+    before, after = ({f"{e.name}.{a.name}" for e, a in _asked(table)} for table in (old, new))
+    yield from (f"{name}: people may call it now" for name in sorted(after - before))
+    yield from (f"{name}: people might call it before" for name in sorted(before - after))
+
+
+def _asked(table: TransitionTable) -> Iterator[tuple[Entity, Action]]:
+    for entity in table.entities:
         for action in entity.actions:
-            known = before.get(action.name)
-            if known is not None and (known.gate in asked or action.gate in asked):
-                yield _Pair(old, new, (olds[entity.name], entity), action.name)
+            if action.gate in {Gate.ROLES, Gate.POLICY}:
+                yield entity, action
+
+
+def _pairs(old: TransitionTable, new: TransitionTable) -> Iterator[_Pair]:
+    before = {(entity.name, action.name): entity for entity, action in _asked(old)}
+    for entity, action in _asked(new):
+        known = before.get((entity.name, action.name))
+        if known is not None:
+            yield _Pair(old, new, (known, entity), action.name)

@@ -25,7 +25,8 @@ from temper.machine import (
     read_policies,
 )
 from temper.verify.symbolic.algebra import Sight
-from temper.verify.symbolic.policy_algebra import Asked, PolicySight, asked
+from temper.verify.symbolic.policy_algebra import asked
+from temper.verify.symbolic.policy_sight import Asked, PolicySight
 from temper.verify.symbolic.policy_values import FALSE, TRUE, Attribute, Choice, Named, any_of, both, negated, seen
 from temper.verify.symbolic.shapes import NOTHING, Term, Unencodable
 

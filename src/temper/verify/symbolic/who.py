@@ -86,7 +86,7 @@ def who_can(
 def _whether(questions: Questions, call: AnyCall, name: str, roles: Sequence[str]) -> WhoCan:
     """Whether one principal can."""
     questions.solver.add(call.caller == call.texts.code(name), *exactly(call, roles))
-    never = questions.never(call.gate.passes, call.guard)
+    never = questions.model(call.gate.passes, call.guard) is None and not questions.gave_up
     why_not = _why_not(questions, call) if never else ""
     questions.solver.add(call.gate.passes, call.guard)
     ways = () if never else (_way(questions, call, tuple(roles)),)
