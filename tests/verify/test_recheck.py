@@ -29,7 +29,7 @@ from temper.machine import (
     TransitionTable,
     Unknown,
 )
-from temper.pipeline import build, certify
+from temper.pipeline import build, certify, family
 from temper.verify import (
     Budget,
     Flaw,
@@ -366,3 +366,17 @@ def test_examples_hold_what_they_promise(name: str) -> None:
     whole = KeptCertificate(certify(built.table).certificate, built.table)
     kept = kept_certificate_from_json(json.loads(json.dumps(kept_certificate_to_json(whole))))
     assert recheck(kept, built.table).differences == ()
+
+
+def test_what_holds_for_every_value_is_shown_for_every_value() -> None:
+    built = build(EXAMPLES / "twophase")
+    assert built.table is not None
+    open_ = family(built)
+    certificate = certify(built.table, family=open_).certificate
+    kept = KeptCertificate(certificate, built.table)
+    found = recheck(kept, built.table, family=open_)
+    assert found.differences == ()
+    assert dict(found.confirmed)["votes_are_real"] == "proved for every N, shown again"
+    narrow = recheck(kept, built.table)
+    assert flaws(narrow) == {Flaw.UNCHECKED}
+    assert "`votes_are_real` is said to hold for every N, and is shown for the values that constants" in told(narrow)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from temper.cli.building import budget_seconds, bytes_asked, count, findings_json, pairs, report_findings
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
-from temper.pipeline import build
+from temper.pipeline import build, family
 
 if TYPE_CHECKING:
     from temper.machine import TransitionTable
@@ -32,14 +32,22 @@ def run_recheck(arguments: argparse.Namespace, terminal: Terminal) -> int:
             raise MistakeError("wrong-usage", f"--certificate goes without --{name.replace('_', '-')}")
     budget = Budget(seconds_max=budget_seconds(arguments), bytes_max=bytes_asked(arguments))
     kept = read_certificate(arguments.certificate)
-    built = build(arguments.path, {**dict(kept.constants), **pairs(arguments.constants, "--set")})
+    constants = {**dict(kept.constants), **pairs(arguments.constants, "--set")}
+    built = build(arguments.path, constants)
     if built.table is None:
         if terminal.as_json:
             terminal.answer({"confirmed": False, "certified": False, "findings": findings_json(built)})
         else:
             report_findings(built, terminal)
         return 1
-    found = recheck(kept, built.table, budget=budget, progress=progress_of(terminal), jobs=arguments.jobs)
+    found = recheck(
+        kept,
+        built.table,
+        budget=budget,
+        progress=progress_of(terminal),
+        jobs=arguments.jobs,
+        family=family(built, constants),
+    )
     return _say(kept, built.table, found, terminal)
 
 

@@ -34,6 +34,7 @@ from temper.machine import (
 from temper.verify.assumptions import assumptions
 from temper.verify.budget import Budget
 from temper.verify.contradiction import ContradictionError
+from temper.verify.emptiness import emptied
 from temper.verify.exhaustive import exhaust
 from temper.verify.explicit import Progress, Report
 from temper.verify.obligations import owed
@@ -105,8 +106,9 @@ def certify(
     found = [*(report.findings for report in reports), proofs.findings]
     for holds, fails in contradictions(found):
         raise ContradictionError(holds, fails, table, made_with)
-    findings = strongest(found)
-    notes = [*(note for report in reports for note in report.notes), *proofs.notes, *_needless(table, findings)]
+    loose = [each for report in reports for each in report.loose]
+    findings, unsaid = emptied(table, looked_at, strongest(found), loose, proofs, budget)
+    told = [note for report in reports for note in report.notes]
     return Certificate(
         table=table_hash(table),
         findings=findings,
@@ -114,7 +116,7 @@ def certify(
         scope=str(looked_at),
         accepted=table.accept,
         made_with=made_with,
-        notes=tuple(notes),
+        notes=(*told, *proofs.notes, *unsaid, *_needless(table, findings)),
         assumptions=tuple(assumptions(table, looked_at)),
         policies=policies_hash(table),
         lemmas=proofs.lemmas,

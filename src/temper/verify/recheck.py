@@ -14,6 +14,7 @@ from enum import StrEnum
 from temper.machine import (
     Certificate,
     Exhausted,
+    Family,
     Finding,
     Proved,
     Refuted,
@@ -35,6 +36,8 @@ from temper.verify.obligations import is_for_all_runs
 from temper.verify.prover import NoProofs, Prover, Question
 from temper.verify.replay import Diverged, Replayed, replay
 from temper.verify.text import verdict_text
+
+SHOWN_AGAIN = "proved, shown again by its lemmas"
 
 
 class Flaw(StrEnum):
@@ -74,8 +77,11 @@ def recheck(
     prover: Prover | None = None,
     progress: Progress | None = None,
     jobs: int | None = None,
+    family: Family | None = None,
 ) -> Rechecked:
     """Check a certificate against a table, from its own runs, lemmas and scope.
+
+    What it says of every value of a constant is shown for the table's `family`, and not checked without it.
 
     >>> from temper.machine import TransitionTable
     >>> empty = TransitionTable("empty", (), (), (), (), (), ())
@@ -85,7 +91,7 @@ def recheck(
     differences = [*_altered(kept), *_stale(kept, table)]
     if any(each.flaw is Flaw.STALE for each in differences):
         return Rechecked(tuple(differences), ())
-    fresh = _Fresh(kept.certificate, table, budget or Budget(), prover, progress, jobs)
+    fresh = _Fresh(kept.certificate, table, budget or Budget(), prover, progress, jobs, family)
     differences += fresh.differences()
     notes = tuple(_notes(kept.certificate, fresh.search, table))
     return Rechecked(tuple(differences), tuple(fresh.confirmed.items()), notes)
@@ -127,6 +133,7 @@ class _Fresh:
         prover: Prover | None,
         progress: Progress | None,
         jobs: int | None,
+        family: Family | None,
     ) -> None:
         self.certificate, self.table = certificate, table
         self.universe = universe(table, certificate.searched)
@@ -134,14 +141,14 @@ class _Fresh:
         claims = [each.name for each in certificate.findings if is_for_all_runs(each)]
         with prover or Prover() as child:
             if claims:
-                child.ask(self._question(claims, budget))
+                child.ask(self._question(claims, budget, family))
             self.search = certify(
                 table, scope=certificate.searched, budget=budget, progress=progress, jobs=jobs, prove=False
             )
             answer = child.take(budget.seconds_max) if claims else NoProofs("nothing was claimed")
         self.no_proofs = answer.because if isinstance(answer, NoProofs) else ""
         shown = () if isinstance(answer, NoProofs) else answer.findings
-        self.proved = {each.name for each in shown if isinstance(each.verdict, Proved)}
+        self.proved = {each.name: each.verdict for each in shown if isinstance(each.verdict, Proved)}
         self.found: Mapping[str, Finding] = {each.name: each for each in self.search.findings}
 
     def differences(self) -> Iterator[Difference]:
@@ -173,7 +180,7 @@ class _Fresh:
             case Proved(_, trace) | Refuted(_, trace) if trace is not None:
                 yield from self._replayed(claimed, replay(self.table, trace, universe=self.universe))
             case Proved() if is_for_all_runs(claimed):
-                yield from self._shown(name)
+                yield from self._shown(name, claimed.verdict)
             case Proved():
                 yield from self._seen(claimed, found)
             case Exhausted():
@@ -205,9 +212,14 @@ class _Fresh:
             said = f"`{claimed.name}` is said to be proved, and now is {word(found.verdict)}"
             yield Difference(_flaw(found), f"{said}: {verdict_text(found.verdict)}")
 
-    def _shown(self, name: str) -> Iterator[Difference]:
+    def _shown(self, name: str, claimed: Proved) -> Iterator[Difference]:
         if name in self.proved:
-            self.confirmed[name] = "proved, shown again by its lemmas"
+            breadth, now = _breadth(claimed), _breadth(self.proved[name])
+            if breadth and breadth != now:
+                said = f"`{name}` is said to hold {breadth}, and is shown {now or 'for the values that constants have'}"
+                yield Difference(Flaw.UNCHECKED, said)
+            else:
+                self.confirmed[name] = f"proved {breadth}, shown again" if breadth else SHOWN_AGAIN
         elif self.no_proofs:
             yield Difference(Flaw.UNCHECKED, f"`{name}` is said to be proved: {self.no_proofs}")
         else:
@@ -224,10 +236,18 @@ class _Fresh:
             said = f"`{name}` is said to be exhausted, and now is {word(now)}: {verdict_text(now)}"
             yield Difference(_flaw(found), said)
 
-    def _question(self, claims: Iterable[str], budget: Budget) -> Question:
+    def _question(self, claims: Iterable[str], budget: Budget, family: Family | None) -> Question:
         room = budget.bytes_max or bytes_allowed() // 2
+        verdicts = (finding.verdict for finding in self.certificate.findings)
+        is_wide = any(isinstance(verdict, Proved) and _breadth(verdict) for verdict in verdicts)
+        wide = family if is_wide else None
         lemmas = self.certificate.lemmas
-        return Question(self.table, self.universe, budget.seconds_max, room, tuple(claims), lemmas)
+        return Question(self.table, self.universe, budget.seconds_max, room, tuple(claims), lemmas, wide)
+
+
+def _breadth(verdict: Proved) -> str:
+    """The constants for every value of which a proof says that it holds; nothing if it is about one table."""
+    return next((part for part in verdict.because.split(", ") if part.startswith("for every ")), "")
 
 
 def _flaw(found: Finding) -> Flaw:

@@ -34,6 +34,8 @@ class Report:
     notes: tuple[str, ...] = ()
     guests: tuple[str, ...] = ()
     """The packages that had a say in it besides."""
+    loose: tuple[tuple[str, str], ...] = ()
+    """Of a search that is not complete: (property, part), where the part could be anything in every state seen."""
 
 
 def search(
@@ -177,7 +179,7 @@ def reported(ending: Ending, universe: Universe, exploration: Explored, live: in
         not_reduced=ending.reduced.unused,
     )
     told = (_covered(live, owes_more=bool(ending.docket.promised)),) if live else ()
-    return Report(ending.findings(), summary, str(universe), (*ending.notes(), *told))
+    return Report(ending.findings(), summary, str(universe), (*ending.notes(), *told), loose=ending.loose())
 
 
 def _covered(live: int, *, owes_more: bool) -> str:

@@ -108,6 +108,14 @@ class Ending:
             if self.is_complete and check.question.is_open and check.loose:
                 check.question.vacuous = check.loose[0][0]
 
+    def loose(self) -> tuple[tuple[str, str], ...]:
+        """Of each property the parts that could be anything, so far as a search saw that is not complete."""
+        if self.is_complete:
+            return ()
+        checks: list[StateCheck | StepCheck] = [*self.docket.invariants]
+        checks += [check for of in self.docket.steps.values() for check in of]
+        return tuple((check.question.name, part) for check in checks for part, _ in check.loose)
+
     def _has_world(self) -> bool:
         return any(entity.world for entity in self.docket.table.entities)
 

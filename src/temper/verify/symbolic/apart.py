@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from threading import Thread
@@ -32,7 +33,7 @@ def answer(question: Question) -> Answer:
     have. What was proved of this very table before is proved again, which takes a few questions.
     """
     if question.claims is not None:
-        return shown_again(question.table, question.claims, question.lemmas, question.seconds_max)
+        return _shown_again(question, question.claims)
     everywhere = Proofs(()) if question.family is None else _everywhere(question, question.family)
     proved = {finding.name: finding for finding in everywhere.findings if isinstance(finding.verdict, Proved)}
     if question.family is not None and len(proved) == len(everywhere.findings):
@@ -49,6 +50,19 @@ def answer(question: Question) -> Answer:
         found.is_whole,
         everywhere.seconds + found.seconds,
     )
+
+
+def _shown_again(question: Question, claims: Iterable[str]) -> Answer:
+    """What is claimed, shown by its own lemmas; what is claimed of a whole family is looked for anew, if that is given.
+
+    Lemmas of a family cannot be told from those of its member that a certificate is about.
+    """
+    found = shown_again(question.table, claims, question.lemmas, question.seconds_max)
+    if question.family is None or isinstance(found, NoProofs):
+        return found
+    everywhere = _everywhere(question, question.family)
+    proved = {finding.name: finding for finding in everywhere.findings if isinstance(finding.verdict, Proved)}
+    return replace(found, findings=tuple(proved.get(finding.name, finding) for finding in found.findings))
 
 
 def _everywhere(question: Question, family: Family) -> Proofs:
