@@ -6,7 +6,7 @@ Like `replay` this looks afresh. It knows what a state owes and a step pays, and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from temper.machine import (
@@ -16,6 +16,7 @@ from temper.machine import (
     Step,
     System,
     Trace,
+    TraceStep,
     TransitionTable,
     Universe,
     concrete,
@@ -45,7 +46,7 @@ Run: TypeAlias = tuple[tuple[System, ...], tuple[Step, ...]]
 
 
 def lassos(
-    table: TransitionTable, trace: Trace, universe: Universe, starts: Iterable[System]
+    table: TransitionTable, trace: Trace, universe: Universe, starts: Iterable[System], *, loosely: bool = False
 ) -> tuple[Lasso, ...] | int:
     """Every run that the infinite trace may stand for, or the number of the step (from 1) where there is none."""
     assert trace.loop is not None, "a finite trace has no loop"
@@ -55,16 +56,23 @@ def lassos(
             ((*systems, step.system), (*steps, step))
             for systems, steps in runs
             for step in next_steps(table, systems[-1], universe)
-            if isinstance(step, Step) and trace_of(table, systems[-1], (step,)).steps == (told,)
+            if isinstance(step, Step) and is_told(table, systems[-1], step, told, loosely=loosely)
         ]
         if not runs:
             return number
     closed = tuple(
         Lasso(systems, steps, trace.loop)
         for systems, steps in runs
-        if systems[-1].cells == trace.final and systems[-1] == systems[trace.loop]
+        if (loosely or systems[-1].cells == trace.final) and systems[-1] == systems[trace.loop]
     )
     return closed or len(trace.steps)
+
+
+def is_told(table: TransitionTable, before: System, step: Step, told: TraceStep, *, loosely: bool) -> bool:
+    """Whether the trace tells of this step: with all it changed, or `loosely` of what happened alone."""
+    if loosely:
+        return replace(step.label, case=None) == replace(told.label, case=None)
+    return trace_of(table, before, (step,)).steps == (told,)
 
 
 def broken(table: TransitionTable, lasso: Lasso, universe: Universe) -> Iterator[str]:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from temper.cli.building import report_findings
-from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
+from temper.cli.writing import write_beside
 from temper.pipeline import Built, read
 from temper.report import Diagnostic
 
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return _wrong(Built(None, None, None, findings, found.sources), terminal)
     changed = text != found.source.text
     if arguments.write and changed:
-        _write(Path(found.source.path), text)
+        write_beside(Path(found.source.path), before=found.source.text, after=text)
     if terminal.as_json:
         terminal.answer({"path": found.source.path, "changed": changed, "text": text, "findings": []})
     elif arguments.check or arguments.write:
@@ -51,15 +51,3 @@ def _wrong(built: Built, terminal: Terminal) -> int:
     else:
         report_findings(built, terminal)
     return 1
-
-
-def _write(path: Path, text: str) -> None:
-    """Beside the file first and then in its place: a full disk leaves the old text, not half of the new one."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.chmod(path.stat().st_mode)
-        beside.replace(path)
-    except OSError as wrong:
-        beside.unlink(missing_ok=True)
-        raise MistakeError("file-unwritable", f"{path} cannot be written: {wrong.strerror}") from None

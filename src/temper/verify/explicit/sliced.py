@@ -9,6 +9,7 @@ from temper.machine import (
     Args,
     Cell,
     Effecting,
+    Late,
     Message,
     Refusal,
     Spawning,
@@ -60,11 +61,13 @@ class Slicer:
     def system(self, system: System) -> System:
         """The system that stands for all that differ in these places only."""
         sliced = system._replace(cells=tuple(map(self.cell, system.cells)))
-        if not self.has_deliveries or not (system.effects or system.mail):
+        if not self.has_deliveries or not (system.effects or system.mail or system.late):
             return sliced
         return canonical(
             sliced._replace(
-                effects=tuple(map(self._request, system.effects)), mail=tuple(map(self._letter, system.mail))
+                effects=tuple(map(self._request, system.effects)),
+                mail=tuple(map(self._letter, system.mail)),
+                late=tuple(map(self._late, system.late)),
             )
         )
 
@@ -76,6 +79,9 @@ class Slicer:
 
     def _request(self, request: Effecting) -> Effecting:
         return request._replace(args=_args(self.requests[request.effect], request.args))
+
+    def _late(self, late: Late) -> Late:
+        return late._replace(args=_args(self.requests[late.effect], late.args))
 
     def _letter(self, mail: Message | Spawning | Refusal) -> Message | Spawning | Refusal:
         match mail:
