@@ -13,11 +13,12 @@ from temper.repair.repair import COSTS
 from temper.verify import verdict_text
 
 
-def mending_lines(read: Read, mending: Mending) -> list[str]:
-    """The offers, the smallest first, and how they were found."""
+def mending_lines(read: Read, mending: Mending, only: int = 0) -> list[str]:
+    """The offers, or only the one of that number, and how they were found."""
     lines = [f"{mending.finding.name} is refuted: {verdict_text(mending.finding.verdict)}", ""]
     for number, offer in enumerate(mending.offers, 1):
-        lines += [*_offer_lines(read, mending.finding, offer, number), ""]
+        if only in {0, number}:
+            lines += [*_offer_lines(read, mending.finding, offer, number), ""]
     if not mending.offers:
         lines += ["no small edit was found that mends it and keeps everything else", ""]
     return [*lines, _effort(mending)]

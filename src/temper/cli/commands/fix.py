@@ -89,7 +89,7 @@ def _apply(found: Read, mending: Mending, number: int) -> None:
 def _tell(found: Read, mending: Mending, arguments: argparse.Namespace, wrong: list[str], terminal: Terminal) -> None:
     from temper.repair import mending_lines
 
-    for line in mending_lines(found, mending):
+    for line in mending_lines(found, mending, arguments.apply):
         terminal.say(line)
     others = [name for name in wrong if name != mending.finding.name]
     if others:
