@@ -89,6 +89,9 @@ def _timers(sheet: Sheet, entity: Entity, shown: Evidence) -> Iterator[Repair]:
         ready = [action.name for action in entity.actions if state in action.sources and not action.params]
         for action in ready:
             yield _timer(sheet, path, state, action)
+            sources = entity.action(action).sources
+            if len(sources) > 1:
+                yield _timer(sheet, path, f"[{', '.join(sources)}]", action)
         for first, second in permutations(ready, 2):
             yield _timer(sheet, path, state, f"[{first}, {second}]")
         for other in entity.states:
@@ -99,7 +102,7 @@ def _timers(sheet: Sheet, entity: Entity, shown: Evidence) -> Iterator[Repair]:
 def _timer(sheet: Sheet, path: Path, state: str, action: str) -> Repair:
     message = f"a timer in `{state}` does {action}"
     text = f"{{in: {state}, after: {USUAL_DELAY}, do: {action}}}"
-    name = f"{state}_for_long"
+    name = f"{state.partition(',')[0].strip('[')}_for_long"
     if sheet.has(*path, "timers"):
         return Repair("timer-added", message, (sheet.entry((*path, "timers"), name, text),), OTHER_RULES)
     return Repair("timer-added", message, (_timers_entry(sheet, path, name, text),), OTHER_RULES)
@@ -152,7 +155,7 @@ def _assumptions(sheet: Sheet, table: TransitionTable, shown: Evidence) -> Itera
     if property_ is None or property_.kind is not PropertyKind.EVENTUALLY:
         return
     path: Path = ("properties", property_.name)
-    for effect in (table.effect(name) for name in shown.effects):
+    for effect in (each for each in table.effects if each.name in shown.effects):
         for outcome in effect.outcomes:
             name = f"{effect.name}.{outcome.name}"
             message = f"`{property_.name}` assumes that {name} comes at last, asked again and again"

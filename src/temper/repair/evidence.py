@@ -64,8 +64,8 @@ class Evidence:
     @property
     def effects(self) -> tuple[str, ...]:
         """The effects that were settled or performed."""
-        found = (label.cause.partition(".")[0] for label in self.labels if label.rule in {"settle", "perform"})
-        return tuple(dict.fromkeys(found))
+        causes = (label.cause.split() for label in self.labels if label.rule in {"settle", "perform"})
+        return tuple(dict.fromkeys(cause[0].partition(".")[0] for cause in causes if cause))
 
 
 def evidence(table: TransitionTable, finding: Finding) -> Evidence | None:

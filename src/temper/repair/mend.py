@@ -112,7 +112,7 @@ def mend(patient: Patient, finding: Finding, *, seconds_max: float, told: Told |
         search.attempt(repair)
         if told is not None:
             told(number, len(listed), search.verified, len(search.offers))
-    offers = sorted(search.offers, key=lambda offer: (len(offer.left), offer.repair.cost, offer.size))
+    offers = sorted(search.offers, key=_rank)
     return Mending(
         finding,
         tuple(offers),
@@ -122,6 +122,12 @@ def mend(patient: Patient, finding: Finding, *, seconds_max: float, told: Told |
         monotonic() - began,
         search.is_over and len(offers) < OFFERS_MAX,
     )
+
+
+def _rank(offer: Offer) -> tuple[int, int, int, int]:
+    """What mends most comes first, then what changes least; of two alike the one that leaves more possible."""
+    summary = offer.certificate.search
+    return len(offer.left), offer.repair.cost, offer.size, 0 if summary is None else -summary.states_meant
 
 
 class _Search:

@@ -42,7 +42,8 @@ def _offer_lines(read: Read, finding: Finding, offer: Offer, number: int) -> Ite
     yield f"{number}. {offer.repair.message}"
     yield from (f"  {line}" for line in change_lines(read, offer.repair.edits))
     now = _now(offer.certificate, finding.name)
-    yield f"  then {finding.name} is {now}; {_holding(offer.certificate)} of {len(offer.certificate.findings)} findings hold"
+    held = f"{_holding(offer.certificate)} of {len(offer.certificate.findings)} findings hold"
+    yield f"  then {finding.name} is {now}; {held}"
     if offer.mended:
         yield f"  mends {', '.join(offer.mended)}, too"
     if offer.left:
