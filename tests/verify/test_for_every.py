@@ -60,9 +60,8 @@ def test_a_lemma_that_is_shown_can_be_written_into_the_blueprint(as_it_is: dict[
 def test_the_certificate_says_it_and_keeps_what_is_not_proved() -> None:
     built = build(EXAMPLES / "twophase")
     assert built.table is not None
-    findings = {
-        each.name: each.verdict for each in certify(built.table, prove=True, family=family(built)).certificate.findings
-    }
+    certificate = certify(built.table, family=family(built), seconds_max=600).certificate  # proofs get a tenth of it
+    findings = {each.name: each.verdict for each in certificate.findings}
     assert all(str(findings[name].because).startswith("by induction, for every N") for name in CONSISTENT)  # type: ignore[union-attr]
     assert isinstance(findings["range:Transaction.phases"], Exhausted)
 
@@ -71,9 +70,9 @@ def test_a_family_vouches_for_its_own_members_alone() -> None:
     built, other = build(EXAMPLES / "twophase"), build(EXAMPLES / "failover")
     assert built.table is not None
     assert other.table is not None
-    certify(built.table, family=family(build(EXAMPLES / "twophase", {"N": "5"}), {"N": "5"}))
+    certify(built.table, family=family(build(EXAMPLES / "twophase", {"N": "5"}), {"N": "5"}), prove=False)
     with pytest.raises((AssertionError, KeyError)):
-        certify(other.table, family=family(built))
+        certify(other.table, family=family(built), prove=False)
 
 
 TRUE_OF_FEW: dict[str, tuple[tuple[str, str], ...]] = {
