@@ -29,6 +29,7 @@ from temper.verify.native import (
     shortening,
     staff,
     together,
+    widening,
 )
 from temper.verify.native import exploration as exploring
 from temper.verify.native.crew import Crew
@@ -78,8 +79,14 @@ def test_the_search_is_the_same_for_every_number_of_workers(example: str, jobs: 
     assert exploration.stopped == ""
 
 
+@pytest.mark.parametrize("reserves", [True, False])
 @pytest.mark.parametrize("example", ["twophase", "orders"])
-def test_memory_grows_many_times_under_several_workers(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_grows_many_times_under_several_workers(
+    example: str, reserves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the table lies, now and then in a tangle; and where addresses are not given, somewhere else."""
+    monkeypatch.setattr(engine, "RESERVES", reserves)
+    monkeypatch.setattr(kernel, "STRETCH", 16)
     monkeypatch.setattr(engine, "FIRST_SLOTS", 8)
     monkeypatch.setattr(engine, "QUEUE_FIRST", 512)
     monkeypatch.setattr(engine, "LOAD_GROWN", 0.7)
@@ -229,6 +236,13 @@ def in_the_loop(before: str, after: str) -> Breaking:
     return lambda patch: patch.setattr(kernel, "TOGETHER", tuple(texts))
 
 
+def in_widening(before: str, after: str) -> Breaking:
+    """The same in what makes a part of the table larger."""
+    assert widening.WIDEN.count(before) == 1
+    texts = (widening.TOUCH, widening.WIDEN.replace(before, after))
+    return lambda patch: patch.setattr(kernel, "WIDENING", texts)
+
+
 def in_method(owner: type, name: str, before: str, after: str) -> Breaking:
     """What a method writes, written otherwise."""
     original = getattr(owner, name)
@@ -280,6 +294,14 @@ BROKEN: dict[str, Breaking] = {
     "only the first worker counts": lambda patch: patch.setattr(
         staff.Staff, "total", lambda self, name: staff.ctypes.c_uint64.from_address(self.part(name)).value
     ),
+    "the first slots stay as they are when a part grows": in_widening(
+        "%over = icmp eq i64 %end, 0", "%over = icmp ule i64 %end, 64"
+    ),
+    "states are put to the front of a larger part": in_widening(
+        "%new = call i1 @probe(i64 %k.short, ptr %part, i64 %slots, i64 %k.home)",
+        "%new = call i1 @probe(i64 %k.short, ptr %part, i64 %slots, i64 %begin)",
+    ),
+    "what grows is tangled": in_widening("icmp ult i64 %least.n, %begin", "icmp ult i64 %least.n, 0"),
     "a half that changed in its second word is taken for the known one": in_method(
         shortening.Tree, "_shorten", r"and i1 %s2, %s\d", "and i1 %s2, %s2"
     ),
@@ -291,13 +313,20 @@ HARMLESS = {"a half is looked for by its first word alone"}
 
 
 def found(monkeypatch: pytest.MonkeyPatch) -> str:
-    """What differs with two workers; memory is short, so that it grows on the way."""
+    """What differs with two workers; memory is short, so that it grows on the way: much at a time, or little."""
     monkeypatch.setattr(engine, "FIRST_SLOTS", 8)
-    monkeypatch.setattr(engine, "LOAD_GROWN", 0.7)
     try:
-        return differences(table("orders"), jobs=2, slice_max=9) or differences(table("rules"), jobs=2, slice_max=9)
+        for reserves, stretch, load in ((True, 64, 0.4), (True, 4, 0.7), (False, 64, 0.7)):
+            monkeypatch.setattr(engine, "RESERVES", reserves)
+            monkeypatch.setattr(kernel, "STRETCH", stretch)
+            monkeypatch.setattr(engine, "LOAD_GROWN", load)
+            monkeypatch.setattr(engine, "LOAD_WIDE", load)
+            for example in ("orders", "rules"):
+                if told := differences(table(example), jobs=2, slice_max=9):
+                    return told
     except AssertionError as noticed:
         return str(noticed)
+    return ""
 
 
 def test_nothing_is_noticed_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

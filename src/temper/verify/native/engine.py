@@ -16,7 +16,7 @@ from temper.verify.available import bytes_allowed
 from temper.verify.native.crew import Work
 from temper.verify.native.halves import Halves
 from temper.verify.native.kernel import BLOCK, FIELDS, MARK_BITS, Kernel
-from temper.verify.native.memory import allocate, free, prefer_huge_pages, zeros
+from temper.verify.native.memory import Reserved, allocate, free, prefer_huge_pages, zeros
 from temper.verify.native.staff import Staff
 from temper.verify.native.unsupported import Unsupported
 
@@ -25,6 +25,8 @@ LOAD_MAX, LOAD_GROWN = 0.75, 0.4
 """How full the table may get, and how full it is after it has grown."""
 LOAD_WIDE = 0.6
 """How full no part of it is after it has grown."""
+RESERVES = True
+"""Whether addresses are asked for as many slots as memory may hold, so that the table grows where it lies."""
 QUEUE_FIRST, QUEUE_GROWTH = 1 << 14, 1.5
 
 
@@ -88,6 +90,8 @@ class Memory:
         self.shared = (ctypes.c_uint64 * len(FIELDS))()
         self.bytes_max = bytes_allowed() if bytes_max is None else bytes_max
         self.capacity = 0
+        self._lying: Reserved | None = None
+        """Where the table lies, if it may grow there."""
         self.margin = BLOCK + kernel.sites
         """How many states one worker finds in a block, at most."""
         self.staff = Staff()
@@ -105,7 +109,8 @@ class Memory:
     def __del__(self) -> None:
         if self["shorts"] == self["out"]:
             self["shorts"] = 0
-        for name in ("queue", "table", "out", "shorts", "hashes", "fresh", "goal", "marks"):
+        self._free_table()
+        for name in ("queue", "out", "shorts", "hashes", "fresh", "goal", "marks"):
             free(self[name])
             self[name] = 0
 
@@ -125,6 +130,8 @@ class Memory:
             self._work = lambda me: int(work(shared, me))
         fill = self._function("fill", number, pointer, number)
         self._fill: Work = lambda me: int(fill(shared, me))
+        widen = self._function("widen", number, pointer, number)
+        self._put_wider: Work = lambda me: int(widen(shared, me))
         self._add = self._function("add", number, pointer)
         self._restore_all = self._function("restore_all", None, pointer, pointer)
         self._find = self._function("find", number, pointer)
@@ -222,8 +229,7 @@ class Memory:
             slots = min(max(int(needed / LOAD_GROWN), int(jobs * fullest / LOAD_WIDE)), affordable) // jobs
             if int(slots * LOAD_MAX) < fullest:
                 return False
-            self._grow_table(slots)
-            self._refill()
+            self._widen_table(slots)
         if needed > self.capacity:
             if self.bytes_taken + 8 * (needed - self["tail"]) > self.bytes_max:
                 return False
@@ -247,13 +253,40 @@ class Memory:
         self["marks"] = allocate(self["marks"], ((capacity >> MARK_BITS) + 2) * 8)
         self.capacity = capacity
 
+    def _widen_table(self, slots: int) -> None:
+        """So many slots for each worker, where the table lies if there is room behind each part."""
+        if slots > self["stride"]:
+            self._grow_table(slots)
+            self._refill()
+            return
+        self["was_slots"], self["slots"] = self["slots"], slots
+        self._ask_for_huge_pages()
+        if not all(self.staff.go(self._put_wider)):
+            self._grow_table(slots)
+            self._refill()
+
     def _grow_table(self, slots: int) -> None:
         """Another table of so many slots for each worker: the old one goes first, since the queue holds every state."""
-        free(self["table"])
-        self["table"] = 0
-        size = slots * self.kernel.jobs * 8
-        self["table"], self["slots"] = zeros(size), slots
-        prefer_huge_pages(self["table"], size)
+        self._free_table()
+        jobs = self.kernel.jobs
+        stride = max(slots, self.bytes_max // (8 * jobs)) if RESERVES else slots
+        try:
+            self._lying = Reserved(8 * stride * jobs)
+            self["table"] = self._lying.address
+        except MemoryError:
+            stride = slots
+            self["table"] = zeros(8 * slots * jobs)
+        self["slots"], self["stride"] = slots, stride
+        self._ask_for_huge_pages()
+
+    def _ask_for_huge_pages(self) -> None:
+        for me in range(self.kernel.jobs):
+            prefer_huge_pages(self["table"] + 8 * me * self["stride"], 8 * self["slots"])
+
+    def _free_table(self) -> None:
+        if self._lying is None:
+            free(self["table"])
+        self._lying, self["table"] = None, 0
 
     # Looking at what was found.
 

@@ -20,6 +20,7 @@ from temper.verify.native.reduced import LOWEST, MEANT, REDUCED
 from temper.verify.native.shortening import Tree
 from temper.verify.native.slices import SHORTEN_SLICE
 from temper.verify.native.together import DESK_FIELDS, DESK_NUMBERS, TOGETHER
+from temper.verify.native.widening import PAGE, STRETCH, WIDENING
 
 BLOCK = 256
 """How many successors are gathered before they are looked up."""
@@ -55,9 +56,13 @@ FIELDS = (
     "pause",
     "load_max",
     "stage",
+    "stride",
+    "was_slots",
 )
 """The numbers that the loop and its caller share, in order."""
-NUMBERS = frozenset({"slots", "head", "tail", "room", "head_max", "tail_max", "find_from", "load_max", "stage"})
+NUMBERS = frozenset(
+    {"slots", "head", "tail", "room", "head_max", "tail_max", "find_from", "load_max", "stage", "stride", "was_slots"}
+)
 """Those of them that are no addresses."""
 
 
@@ -140,7 +145,7 @@ class Kernel:
         loads = {f"load_{name}": load(name, FIELDS, NUMBERS) for name in FIELDS}
         loads |= {f"desk_{name}": load(name, DESK_FIELDS, DESK_NUMBERS, "desk") for name in DESK_FIELDS}
         looping = [SEARCH] if self.jobs == 1 else [*TOGETHER, *([SHORTEN_SLICE] if shortened else [])]
-        texts = [*looping, ADD, FIND, FOLLOW, RESTORED, FILL, *([REDUCED, LOWEST, MEANT] if reduced else [])]
+        texts = [*looping, ADD, FIND, FOLLOW, RESTORED, FILL, *WIDENING, *([REDUCED, LOWEST, MEANT] if reduced else [])]
         return "".join(Template(text).substitute(numbers, **loads) for text in texts)
 
     def _shared_out(self, *, shortened: bool) -> dict[str, int | str]:
@@ -148,6 +153,8 @@ class Kernel:
         slicing = "call void @shorten_slice(ptr %shared, ptr %desk, ptr %own, i64 %from, i64 %to)"
         return {
             "batch": BATCH,
+            "stretch": STRETCH,
+            "page": PAGE,
             "entries": self.entries,
             "twice_entries": 2 * self.entries,
             "counts_size": 8 * self.jobs,

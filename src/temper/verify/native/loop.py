@@ -143,6 +143,7 @@ entry:
 $load_queue
 $load_table
 $load_slots
+$load_stride
 $load_head
 $load_tail
 $load_out
@@ -158,7 +159,7 @@ $load_owns
   %owner = call i64 @spread(i64 %hash, i64 $jobs)
   %rest = mul i64 %hash, $jobs
   %home = call i64 @spread(i64 %rest, i64 %slots)
-  %part.o = mul i64 %owner, %slots
+  %part.o = mul i64 %owner, %stride
   %part = getelementptr i64, ptr %table, i64 %part.o
   %new = call i1 @probe(i64 %short, ptr %part, i64 %slots, i64 %home)
   br i1 %new, label %fresh, label %known
@@ -290,11 +291,13 @@ entry:
 $load_queue
 $load_table
 $load_slots
+$load_stride
 $load_tail
   %shorts = alloca [$batch x i64]
   %homes = alloca [$batch x i64]
-  %part.o = mul i64 %me, %slots
+  %part.o = mul i64 %me, %stride
   %part = getelementptr i64, ptr %table, i64 %part.o
+  call void @touch(ptr %part, i64 0, i64 %slots)
   br label %batch
 batch:
   %b = phi i64 [0, %entry], [%b.e, %done]

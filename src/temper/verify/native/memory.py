@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import sys
 from contextlib import suppress
 
 HUGE_PAGE = 1 << 21
@@ -40,3 +41,17 @@ def prefer_huge_pages(address: int, size: int) -> None:
     if advice is not None and length > 0:
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).madvise(ctypes.c_void_p(begin), ctypes.c_size_t(length), ctypes.c_int(advice))
+
+
+class Reserved:
+    """Addresses for so many zeros, which take memory once they are touched, and give it back when nobody needs them."""
+
+    def __init__(self, size: int) -> None:
+        if sys.platform == "win32":
+            raise MemoryError("addresses alone are not given on this system")
+        try:
+            self._held = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        except (OSError, ValueError, OverflowError) as error:
+            raise MemoryError(f"addresses for {size:,} bytes") from error
+        self.size = size
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._held))

@@ -61,6 +61,7 @@ define i64 @work(ptr %shared, i64 %me) {
 entry:
 $load_table
 $load_slots
+$load_stride
 $load_head
 $load_tail
 $load_room
@@ -82,7 +83,7 @@ $desk_counts
 $desk_news
 $desk_new_counts
 $desk_used
-  %part.o = mul i64 %me, %slots
+  %part.o = mul i64 %me, %stride
   %part = getelementptr i64, ptr %table, i64 %part.o
   %total.p = getelementptr i64, ptr %desk, i64 $at_total
   %resumed = icmp eq i64 %stage, 1
