@@ -373,7 +373,7 @@ class Gardener:
             ways["shed"] = Expression(Op.SET, SetType(RefType("Shed")), (lit(RefType("Shed"), "Shed"),))
         to = ways[self.pick(sorted(ways))]
         entity = _referred(to.type)
-        callable_ = [action for action in sketches[entity] if _by_machine(action)]
+        callable_ = [action for action in sketches[entity] if by_machine(action)]
         if not callable_:
             return []
         action = self.pick(callable_)
@@ -393,7 +393,7 @@ class Gardener:
 
     def target(self, mine: list[Action], pool: dict[str, Type], *, again: bool = False) -> Target:
         """Actions whose parameters the pool fills; often ended by something that always fits."""
-        fitting = [a.name for a in mine if _by_machine(a) and all(pool.get(p.name) == p.type for p in a.params)]
+        fitting = [a.name for a in mine if by_machine(a) and all(pool.get(p.name) == p.type for p in a.params)]
         chosen = self.some(fitting, 2)
         last = self.pick([[IGNORE], [AGAIN] if again else [IGNORE], []]) if chosen else [IGNORE]
         return (*chosen, *last)
@@ -469,7 +469,7 @@ def _params(types: dict[str, Type]) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, type_) for name, type_ in types.items())
 
 
-def _by_machine(action: Action) -> bool:
+def by_machine(action: Action) -> bool:
     wholes = [action.guard, *(u.value for u in action.updates), *(u.key for u in action.updates)]
     for case in action.cases:
         wholes += [case.guard, *(u.value for u in case.updates), *(u.key for u in case.updates)]

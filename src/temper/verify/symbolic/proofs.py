@@ -1,4 +1,4 @@
-"""What the solver can say of a table's properties: proved by induction, or nothing."""
+"""What can be proved of a table's properties: by induction, with the solver, or by a ranking; of the rest, nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from temper.verify.prover import Answer, NoProofs, Proofs
 from temper.verify.symbolic.induction import QUERY_MS, Induction, Inductive
 from temper.verify.symbolic.known import Known
 from temper.verify.symbolic.lemmas import is_lemma, lemmas, said
+from temper.verify.symbolic.ranking import ranked
 
 SAMPLE = Budget(300, 5.0)
 """How far the search goes to rule out lemmas that do not hold."""
@@ -20,10 +21,10 @@ NOT_SHOWN = "induction: it is not kept by every step that may be taken from wher
 
 
 def prove(table: TransitionTable, *, universe: Universe, seconds_max: float) -> tuple[Finding, ...]:
-    """A finding for each `always` property: proved, or unknown because induction does not show it.
+    """A finding for each `always` and `eventually`: proved, or unknown because no induction or ranking shows it.
 
     What is proved holds for any number of instances, any principals, roles and values (semantics.md section 6).
-    A solver that fails, or takes too long, leaves everything unknown.
+    A solver that fails, or takes too long, leaves what is asked of it unknown.
 
     >>> from temper.machine import TransitionTable, universe
     >>> empty = TransitionTable("empty", (), (), (), (), (), ())
@@ -31,13 +32,14 @@ def prove(table: TransitionTable, *, universe: Universe, seconds_max: float) -> 
     ()
     """
     found = proofs(table, universe=universe, seconds_max=seconds_max)
+    promised = ranked(table, seconds_max=seconds_max)
     if isinstance(found, NoProofs):
-        return tuple(Finding(each.name, Unknown(f"solver: {found.because}")) for each in _asked(table))
-    return found.findings
+        return (*(Finding(each.name, Unknown(f"solver: {found.because}")) for each in _asked(table)), *promised)
+    return (*found.findings, *promised)
 
 
 def proofs(table: TransitionTable, *, universe: Universe, seconds_max: float, known: Known | None = None) -> Answer:
-    """The same with the lemmas that the proofs take, or why there is no answer.
+    """What induction says, with the lemmas that the proofs take, or why there is no answer.
 
     What is `known` is tried first. If all of it is proved again, and nothing else was asked or is to be had, that is
     all; otherwise lemmas are looked for as if nothing were known.
