@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from temper.machine import Family, Finding, Property, TransitionTable, Universe, Unknown
@@ -16,6 +16,8 @@ from temper.verify.prover import NoProofs, Prover, Question
 
 WAIT_SHARE = 0.1
 """Which part of the budget proofs are waited for when the search has ended, within the budget."""
+RANKING_SECONDS_MAX = 5.0
+"""How long rankings are looked for; most take some hundredths of a second."""
 WAIT_SECONDS_MIN = 2.0
 """Of a short budget they get this much, if there is so much left."""
 
@@ -34,15 +36,25 @@ class Shown:
 class Proving:
     """One question that a prover thinks about; nobody does if there is none."""
 
-    def __init__(self, prover: Prover | None, budget: Budget) -> None:
-        self._prover, self._budget, self._began = prover, budget, monotonic()
+    def __init__(self, table: TransitionTable, prover: Prover | None, budget: Budget) -> None:
+        self._table, self._prover, self._budget, self._began = table, prover, budget, monotonic()
 
     def taken(self, reports: Iterable[Report], waiting: Callable[[float], None] | None = None) -> Shown:
-        """What was proved by now, or is after a little waiting. Who stopped the search waits for nothing."""
+        """What was proved by now, or is after a little waiting. Who stopped the search waits for nothing.
+
+        Promises are proved here and not by the prover: that takes no solver, and little time.
+        """
         if self._prover is None:
             return Shown()
+        from temper.verify.symbolic import ranked
+
+        shown = self._induced(self._prover, reports, waiting)
+        promised = ranked(self._table, seconds_max=min(RANKING_SECONDS_MAX, self._budget.seconds_max))
+        return replace(shown, findings=(*shown.findings, *promised))
+
+    def _induced(self, prover: Prover, reports: Iterable[Report], waiting: Callable[[float], None] | None) -> Shown:
         seconds = 0.0 if _is_stopped(reports) else self._patience()
-        answer = self._prover.take(seconds, waiting)
+        answer = prover.take(seconds, waiting)
         if isinstance(answer, NoProofs):
             return Shown(notes=(f"nothing is proved by induction: {answer.because}",))
         times = (("proofs", answer.seconds),)
@@ -65,12 +77,12 @@ def proving(
 ) -> Iterator[Proving]:
     """Ask for proofs, by the prover that was started before if there is one; it ends with the body."""
     if not prove:
-        yield Proving(None, budget)
+        yield Proving(table, None, budget)
         return
     with prover or Prover() as child:
         bytes_max = budget.bytes_max or bytes_allowed() // 2
         child.ask(Question(table, universe, budget.seconds_max, bytes_max, family=family))
-        yield Proving(child, budget)
+        yield Proving(table, child, budget)
 
 
 def _is_stopped(reports: Iterable[Report]) -> bool:

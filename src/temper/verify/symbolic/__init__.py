@@ -1,4 +1,4 @@
-"""Proofs: what holds for every value and every number of instances, by induction and with lemmas found on the way."""
+"""Proofs for every value and every number of instances: by induction, with lemmas found on the way, or by ranking."""
 
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from temper.verify.symbolic.for_every import prove_for_every
     from temper.verify.symbolic.gates import GateTerm, any_roles, gate_term
     from temper.verify.symbolic.proofs import prove
+    from temper.verify.symbolic.ranking import ranked
     from temper.verify.symbolic.remarks import needless
     from temper.verify.symbolic.who import who_can
 
-__all__ = ["GateTerm", "any_roles", "changes", "gate_term", "needless", "prove", "prove_for_every", "who_can"]
+__all__ = ["GateTerm", "any_roles", "changes", "gate_term", "needless", "prove", "prove_for_every", "ranked", "who_can"]
 __getattr__ = opened(__name__, __file__)

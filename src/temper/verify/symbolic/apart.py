@@ -21,21 +21,12 @@ from temper.verify.prover import Answer, NoProofs, Proofs, Question
 from temper.verify.symbolic.for_every import prove_for_every
 from temper.verify.symbolic.known import find, keep
 from temper.verify.symbolic.proofs import proofs, shown_again
-from temper.verify.symbolic.ranking import ranked
 
 BYTES_MIN = 512 << 20
 """Less memory than this is not enough to begin."""
 
 
 def answer(question: Question) -> Answer:
-    """What induction proves, and what promises are proved by ranking, which takes no solver and little time."""
-    found = _inductive(question)
-    if isinstance(found, NoProofs):
-        return found
-    return replace(found, findings=(*found.findings, *ranked(question.table, seconds_max=question.seconds_max)))
-
-
-def _inductive(question: Question) -> Answer:
     """What can be proved, or whether what is claimed can be shown by its own lemmas.
 
     What can be proved for every value of constants is; of the rest it is asked whether it holds for those that they
