@@ -148,7 +148,8 @@ class _Fresh:
             answer = child.take(budget.seconds_max) if claims else NoProofs("nothing was claimed")
         self.no_proofs = answer.because if isinstance(answer, NoProofs) else ""
         shown = () if isinstance(answer, NoProofs) else answer.findings
-        self.proved = {each.name: each.verdict for each in shown if isinstance(each.verdict, Proved)}
+        promised = _promised(table, budget) if claims else ()
+        self.proved = {each.name: each.verdict for each in (*shown, *promised) if isinstance(each.verdict, Proved)}
         self.found: Mapping[str, Finding] = {each.name: each for each in self.search.findings}
 
     def differences(self) -> Iterator[Difference]:
@@ -248,6 +249,13 @@ class _Fresh:
 def _breadth(verdict: Proved) -> str:
     """The constants for every value of which a proof says that it holds; nothing if it is about one table."""
     return next((part for part in verdict.because.split(", ") if part.startswith("for every ")), "")
+
+
+def _promised(table: TransitionTable, budget: Budget) -> tuple[Finding, ...]:
+    """Promises by ranking, which takes no solver: what is claimed of them is looked for anew."""
+    from temper.verify.symbolic import ranked
+
+    return ranked(table, seconds_max=budget.seconds_max)
 
 
 def _flaw(found: Finding) -> Flaw:
