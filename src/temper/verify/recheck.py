@@ -8,6 +8,7 @@ out what this finds to be wrong.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -139,13 +140,13 @@ class _Fresh:
         self.universe = universe(table, certificate.searched)
         self.confirmed: dict[str, str] = {}
         claims = [each.name for each in certificate.findings if is_for_all_runs(each)]
-        with prover or Prover() as child:
-            if claims:
+        with (prover or Prover()) if claims else nullcontext() as child:
+            if child is not None:
                 child.ask(self._question(claims, budget, family))
             self.search = certify(
                 table, scope=certificate.searched, budget=budget, progress=progress, jobs=jobs, prove=False
             )
-            answer = child.take(budget.seconds_max) if claims else NoProofs("nothing was claimed")
+            answer = NoProofs("nothing was claimed") if child is None else child.take(budget.seconds_max)
         self.no_proofs = answer.because if isinstance(answer, NoProofs) else ""
         shown = () if isinstance(answer, NoProofs) else answer.findings
         promised = _promised(table, budget) if claims else ()

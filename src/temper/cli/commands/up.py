@@ -17,7 +17,7 @@ from temper.cli.building import add_budget, add_path, budget_seconds, build_aske
 from temper.cli.commands.verify import judged_json, progress_of, show_judged
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
-from temper.pipeline import Built, Judged, Read, certify
+from temper.pipeline import Built, Judged, Read, certify, family
 
 if TYPE_CHECKING:
     from temper.cli.lived import LastVersion
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         _say_not_built(built, terminal, goes_on=before is not None and not arguments.only_this)
         return _serve_as_before(arguments, built, before, terminal)
     report_findings(built, terminal)
-    judged = _judged(built.table, before, arguments, terminal)
+    judged = _judged(built, built.table, before, arguments, terminal)
     if not terminal.as_json:
         show_judged(judged, built, terminal)
     if judged.certified is None:
@@ -92,7 +92,7 @@ def _name(built: Built) -> str:
 
 
 def _judged(
-    table: TransitionTable, before: LastVersion | None, arguments: argparse.Namespace, terminal: Terminal
+    built: Built, table: TransitionTable, before: LastVersion | None, arguments: argparse.Namespace, terminal: Terminal
 ) -> Judged:
     """What was decided about this very table before, if it is still good; else what is decided now."""
     from temper.machine import table_hash
@@ -104,17 +104,24 @@ def _judged(
             if not terminal.as_json:
                 terminal.say(f"nothing has changed since {before.when}, so this was not verified again:")
             return Judged(table, again.certificate, again)
-    return _certify(table, arguments, terminal)
+    return _certify(built, table, arguments, terminal)
 
 
-def _certify(table: TransitionTable, arguments: argparse.Namespace, terminal: Terminal) -> Judged:
+def _certify(built: Built, table: TransitionTable, arguments: argparse.Namespace, terminal: Terminal) -> Judged:
     """From the start and, if the journal was last served under another version, from what lives in it."""
     from temper.cli.lived import what_lives
     from temper.machine import table_hash
     from temper.serve.home import home_of
 
     live = what_lives(arguments.store or home_of(table.blueprint).store, table_hash(table))
-    return certify(table, seconds_max=budget_seconds(arguments), live=live, progress=progress_of(terminal))
+    return certify(
+        table,
+        seconds_max=budget_seconds(arguments),
+        live=live,
+        progress=progress_of(terminal),
+        waiting=lambda seconds: terminal.progress(f"proving: the search is done, {seconds:.0f} s"),
+        family=None if live else family(built, pairs(arguments.constants, "--set")),
+    )
 
 
 def _serve_as_before(
