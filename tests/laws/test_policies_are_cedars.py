@@ -262,6 +262,8 @@ def test_a_wrong_look_up_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any(_looked_up(seed)[0] for seed in LOOKED_UP)
 
 
+HUNT_CALLS = 200
+"""So many requests are made to each table of a hunt."""
 ENTRIES_MAX = 1_000
 """Tables of the native search with more entries for one action are left out of a hunt."""
 
@@ -272,11 +274,13 @@ def hunt(requests: int, first: int = 0) -> str:
     decided = looked_up = 0
     seed = first
     while decided < requests:
-        found, told = drawn_disagreement(seed, 50)
+        found, told = drawn_disagreement(seed, HUNT_CALLS)
         counts.update(told)
-        decided, different = decided + 50, different + bool(found)
+        decided, different = decided + HUNT_CALLS, different + bool(found)
         if found:
             print(found)
+        if decided % 50_000 == 0:
+            print(f"{decided:,} requests, {different} disagreements, {perf_counter() - began:.0f} s", file=sys.stderr)
         seed += 1
     gates.DECISIONS_MAX = ENTRIES_MAX
     for each in range(first, first + max(1, requests // 5_000)):
