@@ -103,8 +103,27 @@ class Beside:
         if not self._concerns(before, step) and self.fits(outline, step.system):
             yield outline
         for move in self.outlines.moves(outline):
-            if self.fits(move.after, step.system) and self._pays(move, before, step):
+            if (
+                self.fits(move.after, step.system)
+                and self._pays(move, before, step)
+                and self._turns(move, before, step.system)
+            ):
                 yield move.after
+
+    def _turns(self, move: Move, before: System, after: System) -> bool:
+        """Whether numbers change by as much as the move says."""
+        addresses = {number: address for address, number in self.whom(after).items()}
+        for owner, name, span in move.turns:
+            old, new = before.cell(addresses[owner]), after.cell(addresses[owner])
+            fields = [field.name for field in self.outlines.figures[owner].entity.fields]
+            at = fields.index(name)
+            initial = self.outlines.figures[owner].entity.fields[at].initial
+            was, now = initial if old is None else old.data[at], None if new is None else new.data[at]
+            assert isinstance(was, int), "numbers that are counted are there from the start"
+            assert isinstance(now, int), "what took a step exists"
+            if not span.least <= now - was <= span.most:
+                return False
+        return True
 
     def _concerns(self, before: System, step: Step) -> bool:
         """Whether the step takes something that a figure owes."""

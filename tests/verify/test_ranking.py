@@ -15,7 +15,7 @@ from temper.machine import Property, PropertyKind, Proved, Refuted, TransitionTa
 from temper.pipeline import Read, build, build_read, read
 from temper.report import Diagnostic, Source
 from temper.verify import search
-from temper.verify.symbolic import acting, draft, outline, ranking
+from temper.verify.symbolic import acting, counting, draft, outline, ranking
 from temper.verify.symbolic.acting import Acting
 from temper.verify.symbolic.draft import Draft
 from temper.verify.symbolic.outline import Outlines
@@ -189,6 +189,85 @@ def test_a_job_that_may_hang_is_not_proved_to_end(why: str) -> None:
     assert isinstance(rank(table, promise_of(table, "ends"), 10), Unknown)
 
 
+COUNTING = """
+temper: 1
+blueprint: counting
+properties:
+  ends: {for: j in Job, whenever: j.state == busy, eventually: j.state == done}
+roles: [clerk]
+types: {Tries: "int[0, 40]"}
+effects:
+  work: {outcomes: {ok: {}}, delivery: idempotent, timeout: 1s}
+entities:
+  Job:
+    data: {tries: Tries, left: Tries}
+    states: [idle, busy, done]
+    final: [done]
+    waits: [idle]
+    actions:
+      open: {by: clerk, from: new, set: {left: 40}, to: idle}
+      start: {by: clerk, from: idle, to: busy, do: [{effect: work, with: {}, then: {ok: finish, unknown: [retry, finish]}}]}
+      retry:
+        from: busy
+        when: tries < 40
+        set: {CHANGE}
+        do: [{effect: work, with: {}, then: {ok: finish, unknown: [retry, finish]}}]
+      finish: {from: busy, to: done}
+      MORE
+scope: {instances: {Job: 1}, principals: {ann: [clerk]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "is_proved"),
+    [
+        ("tries: tries + 1", "", True),
+        ("tries: 1 + tries", "", True),
+        ("left: left - 2", "", True),
+        ("left: left - 2, tries: tries + 1", "", True),
+        ("tries: tries + 1 if left == 3 else tries + 2", "", True),
+        ("tries: tries", "", False),
+        ("tries: tries + 1 if left == 3 else tries", "", False),
+        ("tries: tries + 1", "forget: {by: clerk, from: busy, set: {tries: 0}}", False),
+        ("tries: tries + 1", "forget: {by: clerk, from: busy, set: {tries: tries - 1}}", False),
+        ("tries: tries + 1", "forget: {by: clerk, from: busy, set: {tries: tries + 1}}", True),
+        ("tries: tries + 1", "forget: {by: clerk, from: busy, set: {left: 0}}", True),
+        ("tries: left", "", False),
+        ("tries: 40 - tries", "", False),
+    ],
+)
+def test_what_is_counted_within_a_range_comes_to_an_end(change: str, more: str, is_proved: bool) -> None:
+    table = table_of(COUNTING.replace("CHANGE", change).replace("MORE", more))
+    verdict = rank(table, promise_of(table, "ends"), 10)
+    assert isinstance(verdict, Proved) == is_proved
+    assert verdict.because.endswith(", as no number in a range rises or falls for ever") == is_proved
+
+
+def counting_to(change: str) -> TransitionTable:
+    return table_of(COUNTING.replace("CHANGE", change).replace("MORE", ""))
+
+
+def test_what_is_counted_without_a_range_may_go_on_for_ever() -> None:
+    table = table_of(COUNTING.replace('"int[0, 40]"', "int").replace("CHANGE", "tries: tries + 1").replace("MORE", ""))
+    assert isinstance(rank(table, promise_of(table, "ends"), 10), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "change"),
+    [
+        ("SOMEHOW", counting.Span(1, 1), "tries: left"),
+        ("KEPT", counting.Span(1, 1), "tries: tries"),
+        ("_moved", lambda span, by, sign: span.plus(counting.Span(1, 1)), "tries: tries + 0"),
+    ],
+)
+def test_a_wrong_count_is_noticed(name: str, wrong: object, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = counting_to(change)
+    promise = promise_of(table, "ends")
+    assert isinstance(rank(table, promise, 10), Unknown)
+    monkeypatch.setattr(counting, name, wrong)
+    assert isinstance(rank(table, promise, 10), Proved)
+
+
 def test_a_job_that_cannot_hang_is_proved_to_end() -> None:
     table = table_of(SMALL.format(**USUAL))
     assert isinstance(rank(table, promise_of(table, "ends"), 10), Proved)
@@ -268,14 +347,16 @@ BROKEN: dict[str, tuple[Breaking, str]] = {
     "timers that fire stay armed": (instead(Outlines, "_fired", kept_armed), "a timer that went off before"),
     "every outcome is assumed": (
         instead(
-            _Ranking, "_asked", lambda _: lambda _, move: [move.settled._replace(outcome="?")] if move.settled else []
+            _Ranking,
+            "_insisted",
+            lambda _: lambda _, move: [move.settled._replace(outcome="?")] if move.settled else [],
         ),
         "outcome-of-each-site.ends_unassumed",
     ),
     "outcomes of one effect are assumed of all": (
         instead(
             _Ranking,
-            "_asked",
+            "_insisted",
             lambda _: (
                 lambda self, move: [
                     move.settled._replace(outcome=outcome) for _, outcome in self.property.assuming if move.settled

@@ -34,6 +34,7 @@ from temper.machine import (
     fits,
     templates,
 )
+from temper.verify.symbolic.counting import Turn, changes
 from temper.verify.symbolic.draft import MANYFOLD, REJECTED, Armed, Draft, Pending, Stand, Taken, TooManyError
 from temper.verify.symbolic.figures import Figure, choices
 from temper.verify.symbolic.possible import ANY, ELSEWHERE, Guess, Values, of_type, possible, truth
@@ -161,8 +162,12 @@ class _Taking:
         if armed is None:
             self.may_reject = True
             return
-        begun = self.draft
-        begun = replace(begun, paid=begun.paid | {Armed(self.number, timer) for timer in armed})
+        counted = changes(self.figure.entity, (self.action.updates, case.updates))
+        begun = replace(
+            self.draft,
+            paid=self.draft.paid | {Armed(self.number, timer) for timer in armed},
+            turns=frozenset(Turn(self.number, name, span) for name, span in counted),
+        )
         for data in product(*(self._branches(field.type, after[field.name]) for field in self.figure.followed)):
             stand = Stand(control, data, self._timers(control, armed))
             known = after | {

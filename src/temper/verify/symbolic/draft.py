@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from temper.machine import Site, Type, Value
+from temper.verify.symbolic.counting import Turn
 from temper.verify.symbolic.possible import Values
 
 MANYFOLD = 2
@@ -58,10 +59,14 @@ class Outline(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A step to another outline: what it takes from what is pending and armed, and what was settled, and how."""
+    """A step to another outline.
+
+    It says what it takes from what is pending and armed, which numbers it changes, and what was settled, and how.
+    """
 
     after: Outline
     paid: frozenset[Owed] = frozenset()
+    turns: frozenset[Turn] = frozenset()
     settled: Asked | None = None
 
 
@@ -80,30 +85,31 @@ class Draft:
     stands: tuple[Stand, ...]
     pending: Mapping[Pending, int]
     paid: frozenset[Owed] = frozenset()
+    turns: frozenset[Turn] = frozenset()
 
     def standing(self, number: int, stand: Stand) -> Draft:
         stands = (*self.stands[:number], stand, *self.stands[number + 1 :])
-        return Draft(stands, self.pending, self.paid)
+        return replace(self, stands=stands)
 
     def with_pending(self, pending: Pending, count: int = 1) -> Draft:
         held = min(MANYFOLD, self.pending.get(pending, 0) + count)
-        return Draft(self.stands, {**self.pending, pending: held}, self.paid)
+        return replace(self, pending={**self.pending, pending: held})
 
     def taking(self, pending: Pending) -> Iterator[Draft]:
         """Without one of these: of many, one or many are left."""
         others = {each: count for each, count in self.pending.items() if each != pending}
         paid = self.paid | {pending}
         if self.pending[pending] == 1:
-            yield Draft(self.stands, others, paid)
+            yield replace(self, pending=others, paid=paid)
         else:
             for left in (1, MANYFOLD):
-                yield Draft(self.stands, {**others, pending: left}, paid)
+                yield replace(self, pending={**others, pending: left}, paid=paid)
 
     def withdrawing(self, owner: int, sites: frozenset[Site]) -> Draft:
         """Without any request of this owner from these places."""
         gone = {each for each in self.pending if each.kind == "request" and each.owner == owner and each.site in sites}
         left = {each: count for each, count in self.pending.items() if each not in gone}
-        return Draft(self.stands, left, self.paid | gone)
+        return replace(self, pending=left, paid=self.paid | gone)
 
     def closed(self) -> Outline:
         return Outline(self.stands, frozenset(self.pending.items()))

@@ -10,6 +10,7 @@ figures go; the outline has more runs, and never fewer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from temper.machine import (
     AGAIN,
@@ -100,7 +101,7 @@ class Outlines:
         for number in range(len(self.figures)):
             yield from map(_move, self._called(draft, number))
             yield from map(_move, self._fired(draft, number))
-        for pending in draft.pending:
+        for pending in sorted(draft.pending, key=repr):  # the order decides in which order places are told
             for left in draft.taking(pending):
                 match pending.kind:
                     case "request":
@@ -127,8 +128,7 @@ class Outlines:
         for name in stand.timers:
             timer = next(each for each in self.figures[number].entity.timers if each.name == name)
             left = stand._replace(timers=tuple(each for each in stand.timers if each != name))
-            fired = draft.standing(number, left)
-            fired = Draft(fired.stands, fired.pending, fired.paid | {Armed(number, name)})
+            fired = replace(draft.standing(number, left), paid=draft.paid | {Armed(number, name)})
             yield from self._aimed(fired, number, timer.target, Pool({}, {}), None)
 
     def _settled(self, draft: Draft, pending: Pending) -> Iterator[Move]:
@@ -253,4 +253,4 @@ class _Look:
 
 
 def _move(draft: Draft) -> Move:
-    return Move(draft.closed(), draft.paid)
+    return Move(draft.closed(), draft.paid, draft.turns)

@@ -12,7 +12,7 @@ promise that is not proved here is not refuted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 
@@ -92,11 +92,17 @@ class _Ranking:
         region = self._owing(nodes)
         nodes = {number: nodes[number] for number in region}
         every = (1 << len(self.debts.numbers)) - 1
-        strong = (1 << len(self.insistences.numbers)) - 1
-        stuck = next(fair_components(nodes, weak=every, strong=strong), None)
-        if stuck is not None:
-            return Unknown(f"ranking: {self._stays(stuck)}")
-        return Proved(f"by ranking: {self._order(nodes)}")
+        outcomes = self._strong(lambda asked: isinstance(asked, Asked))
+        stuck = next(fair_components(nodes, weak=every, strong=outcomes), None)
+        if stuck is None:
+            return Proved(f"by ranking: {self._order(nodes)}")
+        if next(fair_components(nodes, weak=every, strong=self._strong(lambda _: True)), None) is None:
+            return Proved(f"by ranking: {self._order(nodes)}, as no number in a range rises or falls for ever")
+        return Unknown(f"ranking: {self._stays(stuck)}")
+
+    def _strong(self, counts: Callable[[Hashable], bool]) -> int:
+        """Those of what comes only with something else that count."""
+        return sum(1 << bit for asked, bit in self.insistences.numbers.items() if counts(asked))
 
     def _explore(self) -> None:
         waiting = [self.outlines.start()]
@@ -143,7 +149,28 @@ class _Ranking:
         )
         return Node(self.debts.of(self.outlines.owed(seen.outline)), tuple(dict.fromkeys(edges)))
 
-    def _asked(self, move: Move) -> Iterator[Asked]:
+    def _asked(self, move: Move) -> Iterator[Hashable]:
+        """What comes again and again only if something else does: see `_kept`.
+
+        That is an assumed outcome where a settlement might have had it, and the fall of a number that is raised, or the
+        rise of one that is lowered.
+        """
+        yield from self._insisted(move)
+        for owner, field, span in move.turns:
+            if span.least > 0:
+                yield owner, field, "falls"
+            if span.most < 0:
+                yield owner, field, "rises"
+
+    def _kept(self, move: Move) -> Iterator[Hashable]:
+        yield from (asked for asked in self._insisted(move) if asked == move.settled)
+        for owner, field, span in move.turns:
+            if span.least < 0:
+                yield owner, field, "falls"
+            if span.most > 0:
+                yield owner, field, "rises"
+
+    def _insisted(self, move: Move) -> Iterator[Asked]:
         """The assumed outcomes that the move, a settlement, might have had."""
         if move.settled is not None:
             request = self.outlines.templates[move.settled.site]
@@ -151,9 +178,6 @@ class _Ranking:
             for effect, outcome in self.property.assuming:
                 if effect == request.effect:
                     yield move.settled._replace(outcome=outcome)
-
-    def _kept(self, move: Move) -> Iterator[Asked]:
-        return (asked for asked in self._asked(move) if asked == move.settled)
 
     # What is said of it.
 
