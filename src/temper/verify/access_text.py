@@ -119,7 +119,7 @@ def _as_in(table: TransitionTable, way: Way) -> str:
 
 def _nobody(answer: WhoCan) -> str:
     if not answer.complete:
-        return "the solver was not done in time: there may be other ways"
+        return "there may be other ways: the solver was not done in time, or they are too many to list"
     if answer.person:
         return "" if answer.ways else f"{answer.person} never can, proved for every value: {answer.why_not}"
     return f"{'nobody else' if answer.ways else 'nobody'} can, proved {FOR_ALL}"
