@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import signal
@@ -103,6 +104,18 @@ def test_whatever_becomes_of_the_child_there_is_an_answer(how: str) -> None:
     found = asked((sys.executable, "-c", BAD_AT[how]), 0.2 if "hangs" in how else 60, table_of(COUNTER))
     assert isinstance(found, NoProofs)
     assert SAID[how] in found.because
+
+
+def test_a_child_that_others_keep_from_thinking_is_waited_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look finds it to have starved for another minute: so it has not had its moment yet."""
+    starved = itertools.count(0, 60)
+    monkeypatch.setattr(Prover, "_starved", lambda _: next(starved))
+    with Prover() as child:
+        child.ask(question(table_of(COUNTER)))
+        assert isinstance(child.take(0.001, starving_max=600), Proofs)
+    with Prover((sys.executable, "-c", BAD_AT["it hangs"])) as child:
+        child.ask(question(table_of(COUNTER)))
+        assert isinstance(child.take(0.1, starving_max=0.2), NoProofs)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no signals")

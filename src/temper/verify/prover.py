@@ -104,14 +104,20 @@ class Prover:
             self._asked = Thread(target=self._converse, args=(self._child, pickle.dumps(question)), daemon=True)
             self._asked.start()
 
-    def take(self, seconds_max: float, waiting: Callable[[float], None] | None = None) -> Answer:
-        """The answer, waited for so long at most. Then the child is gone, whether it has answered or not."""
-        began = monotonic()
+    def take(
+        self, seconds_max: float, waiting: Callable[[float], None] | None = None, *, starving_max: float = 0.0
+    ) -> Answer:
+        """The answer, waited for so long at most. Then the child is gone, whether it has answered or not.
+
+        Time in which the child waits for a processor that others have is no time in which it thinks: so long at most
+        it is waited for besides. A child that waits for nothing and does nothing gets none of it.
+        """
+        began, starved = monotonic(), self._starved()
         try:
             if self._asked is None or self._child is None:
                 return NoProofs(self._failed or "the solver was asked nothing")
             while self._asked.is_alive():
-                left = seconds_max - (monotonic() - began)
+                left = seconds_max - (monotonic() - began) + min(starving_max, self._starved() - starved)
                 if left <= 0:
                     return NoProofs("the solver was not done in time and was stopped; a larger --budget gives it more")
                 self._asked.join(min(left, LOOK_EVERY_SECONDS))
@@ -154,6 +160,16 @@ class Prover:
             child.stdin.write(request)
             child.stdin.flush()
             self._said = child.stdout.read()
+
+    def _starved(self) -> float:
+        """For how many seconds the child had to wait for a processor, as far as the system tells."""
+        if self._child is None:
+            return 0.0
+        try:
+            nanoseconds = Path(f"/proc/{self._child.pid}/schedstat").read_text(encoding="ascii").split()[1]
+            return int(nanoseconds) / 1e9
+        except (OSError, ValueError, IndexError):
+            return 0.0
 
     def _understood(self, child: subprocess.Popen[bytes]) -> Answer:
         """What the child said, or how it ended."""

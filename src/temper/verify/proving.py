@@ -40,7 +40,9 @@ class Proving:
         self._table, self._prover, self._budget, self._began = table, prover, budget, monotonic()
 
     def taken(self, reports: Iterable[Report], waiting: Callable[[float], None] | None = None) -> Shown:
-        """What was proved by now, or is after a little waiting. Who stopped the search waits for nothing.
+        """What was proved by now, or is after a little waiting: longer only where others have the processors.
+
+        Who stopped the search waits for nothing.
 
         Promises are proved here and not by the prover: that takes no solver, and little time.
         """
@@ -48,21 +50,23 @@ class Proving:
             return Shown()
         from temper.verify.symbolic import ranked
 
-        shown = self._induced(self._prover, reports, waiting)
         promised = ranked(self._table, seconds_max=min(RANKING_SECONDS_MAX, self._budget.seconds_max))
+        shown = self._induced(self._prover, reports, waiting)
         return replace(shown, findings=(*shown.findings, *promised))
 
     def _induced(self, prover: Prover, reports: Iterable[Report], waiting: Callable[[float], None] | None) -> Shown:
         seconds = 0.0 if _is_stopped(reports) else self._patience()
-        answer = prover.take(seconds, waiting)
+        answer = prover.take(seconds, waiting, starving_max=max(0.0, self._left() - seconds) if seconds else 0.0)
         if isinstance(answer, NoProofs):
             return Shown(notes=(f"nothing is proved by induction: {answer.because}",))
         times = (("proofs", answer.seconds),)
         return Shown(answer.findings, answer.lemmas, guests=("z3-solver",), times=times)
 
     def _patience(self) -> float:
-        left = self._budget.seconds_max - (monotonic() - self._began)
-        return max(0.0, min(left, max(WAIT_SECONDS_MIN, self._budget.seconds_max * WAIT_SHARE)))
+        return max(0.0, min(self._left(), max(WAIT_SECONDS_MIN, self._budget.seconds_max * WAIT_SHARE)))
+
+    def _left(self) -> float:
+        return self._budget.seconds_max - (monotonic() - self._began)
 
 
 @contextmanager
