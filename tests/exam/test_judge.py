@@ -88,8 +88,32 @@ def test_a_survivor_is_one_for_the_plain_search_too() -> None:
 def test_a_conjunct_that_always_holds_may_go() -> None:
     outcome = outcome_of("the guard of `Door.open` lacks `opened >= 0`")
     assert isinstance(outcome, Equivalent)
+    assert outcome.proved
+    assert outcome.because.startswith("proved: both guards agree wherever they are asked, by induction")
+
+
+def test_what_only_the_scope_shows_is_not_called_proved() -> None:
+    """An argument is nothing that an invariant reads."""
+    text = DOOR.replace(
+        "from: shut, when: opened < 2 and opened >= 0",
+        "params: {how: bool}, from: shut, when: (args.how or not args.how) and opened < 2",
+    )
+    outcome = outcome_of("lacks `args.how or not args.how`", exam_of(text))
+    assert isinstance(outcome, Equivalent)
     assert not outcome.proved, "comparing what the scope has proves nothing beyond"
-    assert outcome.because.startswith("the same 6 states and 5 steps")
+    assert outcome.because.startswith("the same 6 states")
+
+
+def test_what_has_no_effect_is_never_refuted_in_a_larger_scope() -> None:
+    exam = exam_of()
+    alike = [fault for fault in faults(exam.read) if isinstance(judge(exam, fault), Equivalent)]
+    assert len(alike) >= 2
+    for fault in alike:
+        wrong = table_with(exam, *fault.edits)
+        for doors in (2, 3):
+            scope = replace(wrong.scope, instances=(("Door", doors),), principals=())
+            found = certify(wrong, scope=scope, prove=False).certificate.findings
+            assert not [each.name for each in found if isinstance(each.verdict, Refuted)], fault.message
 
 
 def test_a_fault_that_a_larger_scope_would_show_is_not_called_without_effect() -> None:

@@ -21,6 +21,7 @@ PROVED = {
     ("twophase", "commit_needs_every_vote"): "by induction, with `votes_are_real`",
     ("deploy", "four_eyes"): "by induction",
     ("queue", "a_lease_is_held"): "by induction",
+    ("queue", "nobody_holds_what_is_not_leased"): "by induction",
 }
 
 COUNTER = """

@@ -7,11 +7,12 @@ from functools import lru_cache
 from time import monotonic
 from typing import TypeAlias
 
+from temper.exam.alike import agreement
 from temper.exam.behaviour import Comparison, Different, Same, compare
 from temper.exam.fault import Fault, edited
 from temper.exam.missing import Candidate, candidates, with_candidates
 from temper.language import Sheet
-from temper.machine import Certificate, Finding, Refuted, Scope, TransitionTable, Unknown, table_hash
+from temper.machine import Certificate, Finding, Proved, Refuted, Scope, TransitionTable, Unknown, table_hash
 from temper.pipeline import Read, build_read, certify
 from temper.verify import objections, verdict_text
 
@@ -139,9 +140,25 @@ def _unnoticed(exam: Exam, fault: Fault, original: TransitionTable, wrong: Trans
         if isinstance(wider, Different):
             advice = "within the scope it makes no difference; with one instance more of everything it does: widen it"
             return Survived(wider, None, advice)
-        return _without_effect(found, wider)
+        return _proved_alike(exam, fault, wrong, seconds) or _without_effect(found, wider)
     missing = _missing(exam, fault, seconds)
     return Survived(found, missing, _advice(fault))
+
+
+def _proved_alike(exam: Exam, fault: Fault, wrong: TransitionTable, seconds: float) -> Equivalent | None:
+    """That the fault changes nothing at all, where it is one in a guard and the solver can tell."""
+    agree = agreement(_original(exam), wrong)
+    if agree is None:
+        return None
+    asked = with_candidates(Sheet(exam.read.source), (agree,))
+    table = build_read(edited(exam.read, (*fault.edits, *asked)), dict(exam.constants)).table
+    if table is None:
+        return None
+    findings = certify(table, scope=exam.scope, seconds_max=seconds, jobs=1, prove=True).certificate.findings
+    verdict = next((each.verdict for each in findings if each.name == agree.trial), None)
+    if not isinstance(verdict, Proved):
+        return None
+    return Equivalent(f"proved: both guards agree wherever they are asked, {verdict.because}", proved=True, states=0)
 
 
 def _without_effect(found: Same, wider: Comparison) -> Equivalent:

@@ -27,7 +27,7 @@ from temper.machine import (
 )
 from temper.pipeline import Read, build_read, certify
 from temper.repair.answering import answering
-from temper.repair.changing import changing
+from temper.repair.changing import TWEAKS, changing
 from temper.repair.evidence import Evidence, evidence, wanted
 from temper.repair.guarding import guarding
 from temper.repair.repair import WORLD, Repair, size
@@ -112,7 +112,7 @@ def mend(patient: Patient, finding: Finding, *, seconds_max: float, told: Told |
         search.attempt(repair)
         if told is not None:
             told(number, len(listed), search.verified, len(search.offers))
-    offers = sorted(search.offers, key=_rank)
+    offers = sorted(search.offers, key=_rank)[:OFFERS_MAX]
     return Mending(
         finding,
         tuple(offers),
@@ -148,11 +148,12 @@ class _Search:
     def is_done(self) -> bool:
         self.is_over = monotonic() >= self.until
         further = self.verified - self.found_at
-        return self.is_over or len(self.offers) >= OFFERS_MAX or (bool(self.offers) and further >= FURTHER_MAX)
+        whole = sum(not offer.left for offer in self.offers)
+        return self.is_over or whole >= OFFERS_MAX or (bool(self.offers) and further >= FURTHER_MAX)
 
     def attempt(self, repair: Repair) -> None:
         """Build it, try it on the runs that are known, then verify it."""
-        if sum(_alike(offer.repair, repair) for offer in self.offers) >= ALIKE_MAX:
+        if sum(_alike(offer.repair, repair) for offer in self.offers if not offer.left) >= ALIKE_MAX:
             return
         table = build_read(edited(self.patient.read, repair.edits), self.patient.constants).table
         named = "" if table is None else table_hash(table)
@@ -167,7 +168,7 @@ class _Search:
         certificate = certify(table, scope=self.patient.scope, seconds_max=left, jobs=1, prove=False).certificate
         if self._is_as_good(certificate):
             self.offers.append(self._offer(repair, certificate))
-            self.found_at = self.verified
+            self.found_at = self.found_at or self.verified
         else:
             self._learn(certificate)
 
@@ -216,7 +217,10 @@ def _alike(one: Repair, other: Repair) -> bool:
 
 
 def _proposals(patient: Patient, shown: Evidence) -> list[Repair]:
-    """Every repair that the run suggests, the most promising first: by kind, by what they speak of, then by size."""
+    """Every repair that the run suggests, the most promising first: by kind, by what they speak of, then by size.
+
+    Small changes of what is there are few, and tried before anything else.
+    """
     sheet = Sheet(patient.read.source)
     groups = {
         "guarding": guarding(patient.read, sheet, patient.table, shown, wanted(patient.table, patient.certificate)),
@@ -226,7 +230,8 @@ def _proposals(patient: Patient, shown: Evidence) -> list[Repair]:
     found: list[tuple[tuple[int, int, int, int], Repair]] = []
     for rank, name in enumerate(_order(patient.table, shown.finding)):
         for repair in groups[name]:
-            key = (repair.cost == WORLD, rank, repair.relevance, size(patient.read, repair))
+            is_tweak = repair.kind in TWEAKS
+            key = (repair.cost == WORLD, -1 if is_tweak else rank, repair.relevance, size(patient.read, repair))
             found.append((key, repair))
     return [repair for _, repair in sorted(found, key=lambda pair: pair[0])]
 
