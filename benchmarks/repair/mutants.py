@@ -19,7 +19,7 @@ from temper.pipeline import Read, build_read, read  # noqa: E402
 from temper.repair import examine_patient, mend, refuted  # noqa: E402
 from temper.report import Source  # noqa: E402
 
-SECONDS = 60.0
+SECONDS = 180.0
 
 
 def mended(mutant: Mutant) -> tuple[int, int]:

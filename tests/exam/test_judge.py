@@ -21,11 +21,14 @@ from temper.exam import (
     faults,
     judge,
 )
+from temper.exam.alike import agreement
 from temper.exam.behaviour import Different, Same, Unclear, compare
+from temper.exam.missing import with_candidates
 from temper.language import Sheet
-from temper.machine import Refuted, TransitionTable, universe
+from temper.machine import Proved, Refuted, TransitionTable, universe
 from temper.pipeline import Read, build_read, certify, read
 from temper.verify import Budget, search
+from temper.verify.symbolic import prove
 
 
 def table_with(exam: Exam, *edits) -> TransitionTable:
@@ -86,10 +89,30 @@ def test_a_survivor_is_one_for_the_plain_search_too() -> None:
 
 
 def test_a_conjunct_that_always_holds_may_go() -> None:
-    outcome = outcome_of("the guard of `Door.open` lacks `opened >= 0`")
-    assert isinstance(outcome, Equivalent)
-    assert outcome.proved
-    assert outcome.because.startswith("proved: both guards agree wherever they are asked, by induction")
+    assert isinstance(outcome_of("the guard of `Door.open` lacks `opened >= 0`"), Equivalent)
+
+
+def test_that_guards_agree_is_an_invariant_that_the_solver_shows() -> None:
+    exam = exam_of()
+    fault = fault_with(exam, "the guard of `Door.open` lacks `opened >= 0`")
+    agree = agreement(table_with(exam), table_with(exam, *fault.edits))
+    assert agree is not None
+    said = "(x.opened < 2 and x.opened >= 0) and (x.opened < 2) or not (x.opened < 2 and x.opened >= 0) and not (x.opened < 2)"
+    assert dict(agree.keys) == {"for": "x in Door", "whenever": "x.state in {shut}", "always": said}
+    table = table_with(exam, *fault.edits, *with_candidates(Sheet(exam.read.source), (agree,)))
+    found = prove(table, universe=universe(table), seconds_max=60)
+    assert [type(each.verdict) for each in found if each.name == agree.trial] == [Proved]
+
+
+def test_only_a_guard_may_differ_where_guards_are_said_to_agree() -> None:
+    exam = exam_of()
+    original = table_with(exam)
+    others = [
+        fault for fault in faults(exam.read) if fault.kind in {"update-dropped", "source-added", "target-dropped"}
+    ]
+    built = [build_read(edited(exam.read, fault.edits)).table for fault in others]
+    assert len(built) >= 4
+    assert all(agreement(original, table) is None for table in built if table is not None)
 
 
 def test_what_only_the_scope_shows_is_not_called_proved() -> None:

@@ -35,13 +35,11 @@ TWEAKS = frozenset(
         "number-changed",
         "flag-flipped",
         "cases-swapped",
-        "target-dropped",
-        "update-dropped",
-        "send-dropped",
-        "do-dropped",
     }
 )
-"""Faults that, where something is wrong already, may be what puts it right."""
+"""Faults that, where something is wrong already, may be what puts it right: each says something else in few words."""
+OMISSIONS = frozenset({"target-dropped", "update-dropped", "send-dropped", "do-dropped"})
+"""Those that may do so by leaving something out."""
 BEFORE_SET = ("doc", "by", "params", "from", "when", "set")
 BEFORE_TO = (*BEFORE_SET, "cases", "to")
 
@@ -49,7 +47,7 @@ BEFORE_TO = (*BEFORE_SET, "cases", "to")
 def changing(read: Read, sheet: Sheet, table: TransitionTable, shown: Evidence) -> Iterator[Repair]:
     """Small changes of the rows of the run."""
     for fault in faults(read):
-        if fault.kind in TWEAKS and fault.action in shown.touched:
+        if fault.kind in TWEAKS | OMISSIONS and fault.action in shown.touched:
             is_world = table.entity(fault.action.partition(".")[0]).world
             yield Repair(fault.kind, fault.message, fault.edits, WORLD if is_world else AS_IT_IS, 1)
     for occasion in shown.occasions:
