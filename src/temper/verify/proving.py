@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from temper.machine import Family, Finding, Property, TransitionTable, Universe, Unknown
+from temper.machine import Family, Finding, Property, PropertyKind, TransitionTable, Universe, Unknown
 from temper.verify.available import bytes_allowed
 from temper.verify.budget import Budget
 from temper.verify.explicit import Report
@@ -48,11 +48,16 @@ class Proving:
         """
         if self._prover is None:
             return Shown()
-        from temper.verify.symbolic import ranked
-
-        promised = ranked(self._table, seconds_max=min(RANKING_SECONDS_MAX, self._budget.seconds_max))
+        promised = self._promised()
         shown = self._induced(self._prover, reports, waiting)
         return replace(shown, findings=(*shown.findings, *promised))
+
+    def _promised(self) -> tuple[Finding, ...]:
+        if all(each.kind is not PropertyKind.EVENTUALLY for each in self._table.properties):
+            return ()
+        from temper.verify.symbolic import ranked
+
+        return ranked(self._table, seconds_max=min(RANKING_SECONDS_MAX, self._budget.seconds_max))
 
     def _induced(self, prover: Prover, reports: Iterable[Report], waiting: Callable[[float], None] | None) -> Shown:
         seconds = 0.0 if _is_stopped(reports) else self._patience()
