@@ -158,6 +158,7 @@ def certify(
     prover: Prover | None = None,
     waiting: Callable[[float], None] | None = None,
     stop_at_first: bool = False,
+    thorough: bool = False,
     family: Family | None = None,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
@@ -167,13 +168,13 @@ def certify(
     have been started before as a `prover`, of the whole `family` of the table if that is given, and says nothing of
     runs that go on from what lives. Unsaid, a search takes at most half of the memory that is free, and as many workers
     as there are processors once it turns out to be large; how many work makes no difference to what they find. With
-    `stop_at_first` the first refutation ends it.
+    `stop_at_first` the first refutation ends it. Who is `thorough` wants proofs, and waits for them.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
 
     only, without = tuple(only), frozenset(without)
-    budget = Budget(seconds_max=seconds_max, bytes_max=bytes_max, stops_at_first=stop_at_first)
+    budget = Budget(seconds_max=seconds_max, bytes_max=bytes_max, stops_at_first=stop_at_first, thorough=thorough)
     begins = _begins(table, live, budget) if live else None
     certificate = verify(
         table,

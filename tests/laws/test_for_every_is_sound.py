@@ -11,9 +11,9 @@ from support.families import family_of, member_of
 from temper.machine import filled, holder, universe
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch
+from temper.verify.symbolic.clauses import said
 from temper.verify.symbolic.every import EveryInduction
 from temper.verify.symbolic.keyed import keyed
-from temper.verify.symbolic.lemmas import said
 
 EXAMPLES = 10 if settings.default.derandomize else 100
 """Every one takes a second; a hunt (`make hunt`) has time."""

@@ -8,9 +8,10 @@ from temper.report import Source
 from temper.verify import Budget, Report, search
 
 
-def table_of(text: str) -> TransitionTable:
-    """The table of a blueprint that is right."""
-    tree, findings = parse(Source("small.yaml", text))
+def table_of(text: str, *policies: str) -> TransitionTable:
+    """The table of a blueprint that is right, with the texts of its Cedar files."""
+    beside = tuple(Source(f"{number}.cedar", policy) for number, policy in enumerate(policies))
+    tree, findings = parse(Source("small.yaml", text), beside)
     assert tree is not None, findings
     blueprint, more = check(tree)
     assert blueprint is not None, more

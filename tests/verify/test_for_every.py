@@ -172,14 +172,14 @@ def as_if_three(_: object, formula: z3.BoolRef) -> z3.BoolRef:
     return z3.substitute(formula, (z3.IntVal(997), z3.IntVal(3)))
 
 
-def as_it_was(self: system.SteppedSystem, *place: object) -> object:
+def as_it_was(self: system.Layer, *place: object) -> object:
     return self.before.read(*place)  # type: ignore[arg-type]
 
 
 BROKEN: dict[str, tuple[object, str, object, str, str]] = {
     "nobody looks at the start": (every.EveryInduction, "_holds_at_first", lambda *_: True, POLL, "begun"),
     "a row is forgotten": (every, "rows", say_nothing, POLL, "quiet"),
-    "what is written does not show": (system.SteppedSystem, "read", as_it_was, POLL, "at_most_one"),
+    "what is written does not show": (system.Layer, "read", as_it_was, POLL, "at_most_one"),
     "whoever there is is the first": (grounding._Moving, "some", always_one, POLL, "only_the_first"),
     "the constant is not left open": (opening.Opening, "opened", as_if_three, HASTY, "complete"),
 }

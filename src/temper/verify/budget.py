@@ -17,6 +17,8 @@ class Budget:
     bytes_max: int | None = None
     stops_at_first: bool = False
     """Whether the first refutation is enough, and what is not decided by then stays unknown."""
+    thorough: bool = False
+    """Whether proofs are wanted, and worth waiting for."""
 
     def __str__(self) -> str:
         states = "" if self.states_max is None else f"{self.states_max:,} states, "

@@ -43,6 +43,8 @@ class Question:
     """What somebody says is proved; then nothing else is looked for, and no other lemmas than these are used."""
     lemmas: tuple[Property, ...] = ()
     family: Family | None = None
+    thorough: bool = False
+    """Whether to look for lemmas as long as it takes, and to prove what is owed, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ class Proving:
         return Shown(answer.findings, answer.lemmas, guests=("z3-solver",), times=times)
 
     def _patience(self) -> float:
-        return max(0.0, min(self._left(), max(WAIT_SECONDS_MIN, self._budget.seconds_max * WAIT_SHARE)))
+        left = self._left()
+        return max(0.0, left if self._budget.thorough else min(left, _patience(self._budget)))
 
     def _left(self) -> float:
         return self._budget.seconds_max - (monotonic() - self._began)
@@ -90,8 +91,14 @@ def proving(
         return
     with prover or Prover() as child:
         bytes_max = budget.bytes_max or bytes_allowed() // 2
-        child.ask(Question(table, universe, budget.seconds_max, bytes_max, family=family))
+        seconds_max = budget.seconds_max if budget.thorough else min(budget.seconds_max, _patience(budget))
+        child.ask(Question(table, universe, seconds_max, bytes_max, family=family, thorough=budget.thorough))
         yield Proving(table, child, budget)
+
+
+def _patience(budget: Budget) -> float:
+    """How long proofs may take that nobody has asked for."""
+    return max(WAIT_SECONDS_MIN, budget.seconds_max * WAIT_SHARE)
 
 
 def _is_stopped(reports: Iterable[Report]) -> bool:

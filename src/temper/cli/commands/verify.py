@@ -66,6 +66,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stop-at-first", action="store_true", help="stop at the first refutation; what is open then stays unknown"
     )
+    parser.add_argument(
+        "--prove",
+        action="store_true",
+        help="look for proofs as long as --budget lasts, of what is owed too; what was found is known to later runs",
+    )
     cure = "list what was never used: rows, states, guards, outcomes; walks the whole scope once more, within --budget"
     parser.add_argument("--coverage", action="store_true", help=cure)
     parser.add_argument(
@@ -119,6 +124,7 @@ def _verified(
         prover=prover,
         waiting=lambda seconds: terminal.progress(f"proving: the search is done, {seconds:.0f} s"),
         stop_at_first=arguments.stop_at_first,
+        thorough=arguments.prove,
         family=None if prover is None else family(built, pairs(arguments.constants, "--set")),
         progress=progress_of(terminal),
         without=arguments.without,

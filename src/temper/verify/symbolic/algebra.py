@@ -42,6 +42,7 @@ from temper.verify.symbolic.shapes import (
     items_of,
     literal,
     one_sort,
+    size,
     with_member,
     within,
 )
@@ -84,11 +85,19 @@ class Sight:
 
 
 Meaning: TypeAlias = Callable[[Sight], Term]
+MEANINGS_MAX = 4_096
+_MEANINGS: dict[int, tuple[Expression, Meaning]] = {}
+"""What was folded before, by the expression's own number; it is held, since the number stays its own only as long."""
 
 
 def meaning(expression: Expression, sight: Sight) -> Term:
     """What the expression means where so much is seen. Raises `Unencodable` for what the solver does not take on."""
-    return fold(expression, ALGEBRA)(sight)
+    known = _MEANINGS.get(id(expression))
+    if known is None:
+        if len(_MEANINGS) >= MEANINGS_MAX:
+            _MEANINGS.clear()
+        known = _MEANINGS[id(expression)] = expression, fold(expression, ALGEBRA)
+    return known[1](sight)
 
 
 def truth(expression: Expression, sight: Sight) -> z3.BoolRef:
@@ -187,6 +196,9 @@ def _sets(of: Callable[[z3.BoolRef, z3.BoolRef], z3.BoolRef]) -> Callable[..., M
         assert isinstance(type_, SetType), f"{node.op} has a set type, not {type_}"
         mine, other = (operand.type for operand in node.operands)
         both = common(mine, other)
+        shown = node.operands[1]
+        if shown.op is Op.SET and few(type_.of) is None and node.op is not Op.INTERSECT:
+            return _one_by_one(type_, mine, left, shown, there=node.op is Op.UNION)
 
         def combined(sight: Sight) -> Term:
             a, b = as_type(left(sight), mine, both), as_type(right(sight), other, both)
@@ -198,17 +210,33 @@ def _sets(of: Callable[[z3.BoolRef, z3.BoolRef], z3.BoolRef]) -> Callable[..., M
     return node_meaning
 
 
+def _one_by_one(type_: SetType, mine: Type, left: Meaning, shown: Expression, *, there: bool) -> Meaning:
+    """Members that are written out come or go one by one, so that it stays known how many there are."""
+    members = [(operand.type, fold(operand, ALGEBRA)) for operand in shown.operands]
+
+    def changed(sight: Sight) -> Term:
+        found = as_type(left(sight), mine, type_)
+        for have, member in members:
+            found = with_member(type_, found, as_type(member(sight), have, type_.of), there=z3.BoolVal(there))
+        return found
+
+    return changed
+
+
 def _combined(type_: SetType, a: Term, b: Term, of: Callable[[z3.BoolRef, z3.BoolRef], z3.BoolRef]) -> Term:
     if few(type_.of) is not None:
         return tuple(of(mine, other) for mine, other in zip(a, b, strict=True))
     place = z3.FreshConst(one_sort(type_.of), "member")
-    return (z3.Lambda([place], of(z3.Select(a[0], place), z3.Select(b[0], place))),)
+    members = z3.Lambda([place], of(z3.Select(a[0], place), z3.Select(b[0], place)))
+    return members, size(members)
 
 
 def _len(node: Expression, of: Meaning) -> Meaning:
     type_ = node.operands[0].type
     if isinstance(type_, SetType) and few(type_.of) is not None:
         return lambda sight: (_sum(z3.If(there, 1, 0) for there in of(sight)),)
+    if isinstance(type_, SetType) and _is_counted(node.operands[0]):
+        return lambda sight: of(sight)[1:]
     if isinstance(type_, MapType) and few(type_.key) is not None:
         start = initial(type_.value)
 
@@ -219,6 +247,17 @@ def _len(node: Expression, of: Meaning) -> Meaning:
 
         return length
     raise Unencodable(f"the length of {type_}")
+
+
+def _is_counted(set_: Expression) -> bool:
+    """Whether it is known how many members the set has: what is stored is, and what comes or goes one by one."""
+    match set_.op:
+        case Op.UNION | Op.DIFFERENCE:
+            return _is_counted(set_.operands[0]) and set_.operands[1].op is Op.SET
+        case Op.IF:
+            return all(map(_is_counted, set_.operands[1:]))
+        case op:
+            return op in {Op.FIELD, Op.ARGUMENT, Op.READ, Op.LITERAL, Op.SET}
 
 
 def _get(node: Expression, of: Meaning, key: Meaning) -> Meaning:

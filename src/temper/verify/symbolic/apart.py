@@ -36,13 +36,20 @@ def answer(question: Question) -> Answer:
         return _shown_again(question, question.claims)
     everywhere = Proofs(()) if question.family is None else _everywhere(question, question.family)
     proved = {finding.name: finding for finding in everywhere.findings if isinstance(finding.verdict, Proved)}
-    if question.family is not None and len(proved) == len(everywhere.findings):
+    if question.family is not None and not question.thorough and len(proved) == len(everywhere.findings):
         return everywhere
     known = find(question.table)
-    found = proofs(question.table, universe=question.universe, seconds_max=question.seconds_max, known=known)
+    found = proofs(
+        question.table,
+        universe=question.universe,
+        seconds_max=question.seconds_max,
+        known=known,
+        thorough=question.thorough,
+    )
     if isinstance(found, NoProofs):
         return everywhere if proved else found
-    keep(question.table, found)
+    if known is None or question.thorough or not known.thorough:
+        keep(question.table, found, thorough=question.thorough)
     lemmas = {lemma.name: lemma for lemma in (*found.lemmas, *everywhere.lemmas)}
     return Proofs(
         tuple(proved.get(finding.name, finding) for finding in found.findings),
@@ -57,7 +64,13 @@ def _shown_again(question: Question, claims: Iterable[str]) -> Answer:
 
     Lemmas of a family cannot be told from those of its member that a certificate is about.
     """
-    found = shown_again(question.table, claims, question.lemmas, question.seconds_max)
+    found = shown_again(
+        question.table,
+        claims,
+        question.lemmas,
+        world=question.universe.world,
+        seconds_max=question.seconds_max,
+    )
     if question.family is None or isinstance(found, NoProofs):
         return found
     everywhere = _everywhere(question, question.family)
@@ -68,7 +81,7 @@ def _shown_again(question: Question, claims: Iterable[str]) -> Answer:
 def _everywhere(question: Question, family: Family) -> Proofs:
     """What holds for every value of the family's constants, with lemmas about the table that was asked about."""
     found = prove_for_every(family, seconds_max=question.seconds_max, known=find(family.table))
-    keep(family.table, found)
+    keep(family.table, found, thorough=True)
     return replace(found, lemmas=filled(found.lemmas, family.of(question.table)))
 
 

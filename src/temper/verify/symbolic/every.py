@@ -20,14 +20,14 @@ import z3
 from temper.machine import BINDERS, Action, Entity, Family, Property, Type, action_expressions, parts
 from temper.verify.obligations import Row, rows
 from temper.verify.symbolic.algebra import View
+from temper.verify.symbolic.anyone import Taken, take
+from temper.verify.symbolic.clauses import LEMMA, is_lemma
 from temper.verify.symbolic.grounding import Everything, everything
-from temper.verify.symbolic.induction import referred
-from temper.verify.symbolic.lemmas import LEMMA, is_lemma
+from temper.verify.symbolic.moves import referred
 from temper.verify.symbolic.opening import CODES_MAX, Opening
 from temper.verify.symbolic.shapes import Term, Texts, Unencodable
 from temper.verify.symbolic.statement import Remembered, Statement
 from temper.verify.symbolic.system import AnySystem, FirstSystem
-from temper.verify.symbolic.taking import Taken, take
 
 QUERY_MS = 2_000
 """How long the solver thinks about one question."""

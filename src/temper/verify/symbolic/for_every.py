@@ -11,10 +11,10 @@ import z3
 
 from temper.machine import Family, Finding, Property, PropertyKind, Proved, Unknown
 from temper.verify.prover import Proofs
+from temper.verify.symbolic.clauses import is_lemma, said
 from temper.verify.symbolic.every import EveryInduction, ForEvery
 from temper.verify.symbolic.keyed import keyed
 from temper.verify.symbolic.known import Known
-from temper.verify.symbolic.lemmas import is_lemma, said
 from temper.verify.symbolic.shapes import Unencodable
 
 SECONDS_MAX = 10.0

@@ -1,292 +1,425 @@
-"""Invariants by induction: what holds at the start and is kept by every row holds for ever, however many there are.
+"""Invariants by induction: what holds at the start and is kept by every move holds for ever, however many there are.
 
-A candidate is an `always` property. All that are not yet ruled out are assumed of the system before a step, for every
-choice of the instances that the step and the question speak of; what is then not kept is ruled out, until nothing
-more is (Flanagan and Leino's Houdini). So what is left holds together: it is inductive. A candidate that is ruled out
-is not refuted: it may hold all the same.
+A goal is asked of each move that can make a difference to it, with everything that is still believed assumed of the
+system before: other properties, and lemmas. Where the solver finds a counterexample, it is a system that somebody
+should show to be out of reach: `clauses` gives lemmas that exclude it, the first of them is believed, and has to be
+shown in turn. A lemma for which that fails is given up, and with it all that leant on it. What is left in the end
+holds together: it is inductive (Bradley, *SAT-based model checking without unrolling*, 2011, with lemmas learnt from
+samples). That a goal is given up refutes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import islice, product
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic
 
 import z3
 
-from temper.machine import (
-    NEW,
-    Action,
-    Entity,
-    Op,
-    OptionType,
-    Property,
-    RefType,
-    Spawn,
-    TransitionTable,
-    parts,
-)
-from temper.verify.obligations import Row, rows
-from temper.verify.symbolic.algebra import Sight, View, truth
+from temper.machine import Binding, Holder, Property, Spawn, holder
+from temper.verify.symbolic.clauses import LEMMA, Clauses
+from temper.verify.symbolic.counterexample import Decoded, decode
+from temper.verify.symbolic.ghosts import OWNER, TO, Ghosts
+from temper.verify.symbolic.goals import Always, Goal, holds, witnesses
+from temper.verify.symbolic.moves import Move, Moves, referred
+from temper.verify.symbolic.samples import Samples
 from temper.verify.symbolic.shapes import Texts, Unencodable
-from temper.verify.symbolic.system import AnySystem, FirstSystem
-from temper.verify.symbolic.taking import take
+from temper.verify.symbolic.system import FirstSystem
 
 QUERY_MS = 2_000
 """How long the solver thinks about one question."""
-TUPLES_MAX = 200
-"""For so many choices of instances at most a candidate is assumed; the rest of the proof does without."""
+KNOWN_MAX = 24
+"""So many instances at most matter to one question; more are left unknown."""
+FAR_MAX = 2
+"""How many references are followed from what matters."""
+TRIED_MAX = 48
+"""So many lemmas are tried on a question before one is believed that leaves it open."""
+GIVEN_UP_MAX = 12
+"""After so many lemmas that came to nothing a goal is left open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inductive:
-    """What was found to hold for ever, and for each which of the others its proof leans on."""
+@dataclass(slots=True)
+class Found:
+    """What came of each goal: the properties and lemmas that its proof leans on, or why there is none."""
 
-    proved: tuple[Property, ...]
-    leans_on: Mapping[str, tuple[Property, ...]]
-    queries: int
-    seconds: float
+    proved: dict[str, tuple[Property, ...]] = field(default_factory=dict)
+    open: dict[str, str] = field(default_factory=dict)
+    queries: int = 0
+    seconds: float = 0.0
+    is_cut: bool = False
+    """Whether time was over before everything was thought through."""
 
 
 class Induction:
-    """Decides which of some `always` properties hold for ever. What takes too long is not said to hold."""
+    """Shows goals of a table to hold for ever. What takes too long is not said to hold."""
 
-    def __init__(self, table: TransitionTable, seconds_max: float) -> None:
-        self.table, self.until = table, monotonic() + seconds_max
-        self.before = AnySystem(table, Texts())
-        self.queries = 0
-        self.assumed = _Assumed(self.before)
+    def __init__(
+        self,
+        ghosts: Ghosts,
+        seconds_max: float,
+        samples: Samples | None = None,
+        lemmas: Iterable[Property] = (),
+        questions: Sequence[int] = (1_000,),
+    ) -> None:
+        """Lemmas are learnt from the samples, if there are any; those that are given are tried besides.
 
-    def decide(self, asked: Sequence[Property], helping: Sequence[Property] = ()) -> Inductive:
-        """The largest part of what is asked, and of what may help, that is inductive as far as the solver can tell."""
-        began = monotonic()
-        held = [candidate for candidate in (*asked, *helping) if self._holds_at_first(candidate)]
-        steps = [
-            _Step(self.before, entity, action, row, self.assumed, held)
-            for entity in self.table.entities
-            for action, row in rows(entity)
-        ]
-        is_stable = False
-        while not is_stable:
-            is_stable = True
-            for step in steps:
-                kept = self._kept(step, held)
-                if len(kept) < len(held):
-                    held, is_stable = kept, False
-        proved = [candidate for candidate in asked if candidate in held]
-        leans_on = {candidate.name: self._leaning(candidate, held, steps) for candidate in proved}
-        return Inductive(tuple(held), leans_on, self.queries, monotonic() - began)
+        `questions` says how many of them each goal is worth, in each round.
+        """
+        self.rounds = questions
+        self.ghosts, self.views = ghosts, samples.views if samples else []
+        self.until = monotonic() + seconds_max
+        self.texts = Texts()
+        self.moves = tuple(Moves(ghosts, self.texts).all())
+        self.clauses = Clauses(samples) if samples else None
+        self.queries, self.queries_max, self.is_cut = 0, 0, False
+        self.given = [Always(lemma) for lemma in lemmas]
+        self.believed: dict[str, Always] = {}
+        """What is assumed before a move: nothing of it is shown yet."""
+        self.given_up: set[str] = set()
+        self._asked: dict[int, _Asked] = {}
+        self._kept: dict[tuple[str, int], frozenset[str]] = {}
+        """Goal and move: what had to be believed for the one to be kept by the other."""
+        self._looks: dict[str, Holder] = {}
 
-    def _holds_at_first(self, candidate: Property) -> bool:
-        first = FirstSystem(self.table, self.before.texts)
+    def decide(self, goals: Sequence[Goal]) -> Found:
+        """Which goals hold for ever, as far as the solver can tell."""
+        found, began = Found(), monotonic()
+        asked: list[Goal] = []
+        for goal in goals:
+            because = self._at_once(goal)
+            if because:
+                found.open[goal.name] = because
+            else:
+                asked.append(goal)
+        left = {goal.name: "" for goal in asked}
+        for queries_max in self.rounds:
+            if left:
+                left = self._round(asked, queries_max)
+        found.open |= left
+        for goal in asked:
+            if goal.name not in left:
+                leant = self._leaning(goal)
+                found.proved[goal.name] = tuple(self.believed[name].claim for name in leant if name != goal.name)
+        found.queries, found.is_cut, found.seconds = self.queries, self.is_cut, monotonic() - began
+        return found
+
+    def _round(self, asked: Sequence[Goal], queries_max: int) -> dict[str, str]:
+        """Attempts every goal with so many questions for each; gives those that are left open, and why."""
+        self.given_up.clear()
+        self.believed |= {goal.name: goal for goal in asked if isinstance(goal, Always)}
+        self.believed |= {lemma.name: lemma for lemma in self.given if self._is_known_at_first(lemma)}
+        left: dict[str, str] = {}
+        while waiting := [goal for goal in asked if goal.name not in left and self._open_question(goal) is not None]:
+            for goal in waiting:
+                because = self._attempt(goal, queries_max)
+                if because:
+                    left[goal.name] = because
+                    self._give_up(goal.name)
+                self._forget([each for each in asked if each.name not in left])
+        return left
+
+    def _forget(self, goals: Sequence[Goal]) -> None:
+        """Believes no lemma any more that nothing shown leans on."""
+        kept = {each.name for each in (*self.given, *goals)}
+        for goal in goals:
+            if self._open_question(goal) is None:
+                kept.update(self._leaning(goal))
+        self.believed = {name: belief for name, belief in self.believed.items() if name in kept}
+        self.given_up -= {name for name in self.given_up if name.startswith(LEMMA)}
+        self._kept = {key: core for key, core in self._kept.items() if key[0] in kept and core <= self.believed.keys()}
+
+    # One goal.
+
+    def _at_once(self, goal: Goal) -> str:
+        """Why the goal cannot be shown, if that needs no induction."""
+        if not isinstance(goal, Always):
+            return ""
+        if any(self._look(goal)(view) is not None for view in self.views):
+            return "it does not hold for every number of instances"
+        return "" if self._is_known_at_first(goal) else "it is not known to hold at the start"
+
+    def _attempt(self, goal: Goal, questions: int) -> str:
+        """Shows the goal, and whatever its proof leans on; else says why not."""
+        self.queries_max, given_up = self.queries + questions, 0
+        while (question := self._open_question(goal)) is not None:
+            asked, number = question
+            if self.queries > self.queries_max or self._left() <= 0:
+                return "the time is over"
+            because = self._ask(asked, number)
+            if not because:
+                continue
+            if asked.name == goal.name:
+                return because
+            self._give_up(asked.name)
+            given_up += 1
+            if given_up > GIVEN_UP_MAX:
+                return because
+        return ""
+
+    def _open_question(self, goal: Goal) -> tuple[Goal, int] | None:
+        """The first goal and move, among those that the goal leans on, that nobody has looked into."""
+        for name in self._leaning(goal):
+            needed = goal if name == goal.name else self.believed[name]
+            for number, move in enumerate(self.moves):
+                if (name, number) not in self._kept and needed.concerns(move):
+                    return needed, number
+        return None
+
+    def _leaning(self, goal: Goal) -> list[str]:
+        """The goal, and what has to be shown with it."""
+        found, waiting = {goal.name: None}, [goal]
+        while waiting:
+            needed = waiting.pop(0)
+            for number in range(len(self.moves)):
+                for name in sorted(self._kept.get((needed.name, number), ())):
+                    if name not in found:
+                        found[name] = None
+                        waiting.append(self.believed[name])
+        return list(found)
+
+    def _give_up(self, name: str) -> None:
+        """Believes it no more, and asks again whatever leant on it."""
+        self.given_up.add(name)
+        self.believed.pop(name, None)
+        self._kept = {key: core for key, core in self._kept.items() if name not in core and key[0] != name}
+
+    # One question: does the move keep the goal?
+
+    def _ask(self, goal: Goal, number: int) -> str:
+        """Finds out, and believes what it takes. Gives why that is not to be had."""
+        move = self.moves[number]
+        if number not in self._asked:
+            self._asked[number] = _Asked(self, move)
+        asked = self._asked[number]
         try:
-            goal = holds(candidate, first, witnesses(candidate), self.before.texts)
-            holds(candidate, self.before, witnesses(candidate), self.before.texts)
+            questions = asked.questions(goal)
+        except Unencodable as refused:
+            return f"the solver does not take on {refused.because}"
+        needed: set[str] = set()
+        for question in questions:
+            because = self._answer(goal, asked, question, needed)
+            if because:
+                return because
+        if not needed <= self.believed.keys():
+            return ""  # something was given up meanwhile: ask again
+        self._kept[goal.name, number] = frozenset(needed)
+        return ""
+
+    def _answer(self, goal: Goal, asked: _Asked, question: z3.BoolRef, needed: set[str]) -> str:
+        """One way in which the goal may be broken; adds what had to be believed to show that it is not."""
+        move = asked.move
+        while self.queries <= self.queries_max:
+            marks = {name: z3.Bool(name) for name in self.believed}
+            answer = self._check(asked.solver, *marks.values(), question)
+            if answer == z3.unsat:
+                core = {mark.get_id() for mark in asked.solver.unsat_core()}
+                leant = {name for name, mark in marks.items() if mark.get_id() in core}
+                assert len(core - {question.get_id()}) == len(leant), "the solver leans on what it was told"
+                needed |= leant
+                return ""
+            if answer != z3.sat:
+                return f"the solver gave up on: {move.name}"
+            found = decode(asked.solver.model(), move.before, asked.known_for(goal))
+            if asked.add_facts():
+                continue  # it looked at values of which nothing was known yet
+            if not self._recall(asked, found) and not self._believe(asked, question, found):
+                return f"not kept by: {move.name}"
+        return "the time is over"
+
+    def _recall(self, asked: _Asked, found: Decoded) -> bool:
+        """Tells the solver what is believed of instances that it has got wrong."""
+        told = False
+        for belief in self.believed.values():
+            binding = self._look(belief)(found.view)
+            if binding is not None and asked.tell(belief, binding, found):
+                told = True
+        return told
+
+    def _believe(self, asked: _Asked, question: z3.BoolRef, found: Decoded) -> bool:
+        """Believes a lemma that excludes the system; says whether there is one.
+
+        Best is one that settles the question for all systems with these control states: the others exclude what has
+        little to do with it.
+        """
+        if self.clauses is None:
+            return False
+        fresh = (
+            Always(lemma)
+            for lemma in self.clauses.excluding(found, frozenset(asked.move.before.asked))
+            if lemma.name not in self.given_up and lemma.name not in self.believed
+        )
+        tried: list[Always] = []
+        here = asked.pinned(found)
+        for belief in islice(fresh, TRIED_MAX):
+            if not self._is_known_at_first(belief):
+                self.given_up.add(belief.name)
+                continue
+            tried.append(belief)
+            binding = self._look(belief)(found.view)
+            assert binding is not None, "the lemma excludes the system"
+            asked.tell(belief, binding, found)
+            marks = [z3.Bool(name) for name in (*self.believed, belief.name)]
+            if self._check(asked.solver, *marks, question, here) == z3.unsat:
+                self.believed[belief.name] = belief
+                return True
+        for belief in tried[:1]:
+            self.believed[belief.name] = belief
+        return bool(tried)
+
+    def _is_known_at_first(self, belief: Always) -> bool:
+        first = FirstSystem(self.ghosts.table, self.texts)
+        try:
+            goal = holds(belief.claim, first, witnesses(belief.claim), self.texts)
         except Unencodable:
             return False
-        solver = z3.Solver()
+        solver = z3.SimpleSolver()
         solver.add(z3.Not(goal))
         return bool(self._check(solver) == z3.unsat)
 
-    def _kept(self, step: _Step, held: list[Property]) -> list[Property]:
-        """Those of the candidates that the step keeps, where all of them held before."""
-        marks = [step.mark(candidate) for candidate in held]
-        open_ = {candidate.name: candidate for candidate in held if step.concerns(candidate)}
-        broken: set[str] = set()
-        while open_:
-            answer = self._check(step.solver, *marks, step.some_broken(tuple(open_.values())))
-            if answer == z3.unsat:
-                break
-            found = step.broken(open_.values()) if answer == z3.sat else set()
-            if not found:  # the solver has no counterexample to show: ask of each by itself
-                found = {
-                    name
-                    for name, candidate in open_.items()
-                    if self._check(step.solver, *marks, step.some_broken((candidate,))) != z3.unsat
-                }
-                broken |= found
-                break
-            broken |= found
-            open_ = {name: candidate for name, candidate in open_.items() if name not in found}
-        return [candidate for candidate in held if candidate.name not in broken]
-
-    def _leaning(self, candidate: Property, held: Sequence[Property], steps: Iterable[_Step]) -> tuple[Property, ...]:
-        """The others that had to be assumed to show that this one is kept, directly or for their sake."""
-        needed, waiting = {candidate.name: candidate}, [candidate]
-        while waiting:
-            goal = waiting.pop()
-            for step in steps:
-                fresh = [other for other in self._core(step, goal, held) if other.name not in needed]
-                needed |= {other.name: other for other in fresh}
-                waiting += fresh
-        return tuple(other for other in needed.values() if other is not candidate)
-
-    def _core(self, step: _Step, goal: Property, held: Sequence[Property]) -> list[Property]:
-        """Which of the candidates the step has to be told of, to keep the goal; the goal alone, if that is enough."""
-        if not step.concerns(goal):
-            return []
-        question = step.some_broken((goal,))
-        if self._check(step.solver, step.mark(goal), question) == z3.unsat:
-            return [goal]
-        marks = {candidate.name: step.mark(candidate) for candidate in held}
-        if self._check(step.solver, *marks.values(), question) != z3.unsat:
-            return [goal]  # its time is over: nobody knows which of the others it takes
-        core = {mark.sexpr() for mark in step.solver.unsat_core()}
-        return [candidate for candidate in held if marks[candidate.name].sexpr() in core]
+    def _look(self, belief: Always) -> Holder:
+        if belief.name not in self._looks:
+            self._looks[belief.name] = holder(self.ghosts.table, belief.claim)
+        return self._looks[belief.name]
 
     def _check(self, solver: z3.Solver, *assumptions: z3.BoolRef) -> z3.CheckSatResult:
         """What the solver says within its time; `unknown` when ours is over."""
-        left = int((self.until - monotonic()) * 1000)
+        left = int(self._left() * 1000)
         if left <= 0:
             return z3.unknown
         self.queries += 1
         solver.set("timeout", min(QUERY_MS, left))
-        return solver.check(*assumptions)
+        answer = solver.check(*assumptions)
+        self.is_cut |= answer == z3.unknown
+        return answer
+
+    def _left(self) -> float:
+        left = self.until - monotonic()
+        self.is_cut |= left <= 0
+        return left
 
 
-class _Assumed:
-    """What candidates say of the system before a step, for the instances that matter: built once for all steps."""
+class _Asked:
+    """One move, and a solver that knows it."""
 
-    def __init__(self, before: AnySystem) -> None:
-        self.before = before
-        self.said: dict[tuple[str, tuple[str, ...]], z3.BoolRef] = {}
+    def __init__(self, induction: Induction, move: Move) -> None:
+        self.ghosts, self.move, self.texts = induction.ghosts, move, induction.texts
+        self.solver = z3.SimpleSolver()
+        self.solver.set("core.minimize", True)
+        self.solver.add(*move.conditions)
+        self.fits = z3.Bool("everything fits")
+        if move.taking is not None:
+            fitting = [fits for _, fits in move.taking.fits if fits is not None]
+            fitting += [fits for fits in move.taking.distinct if fits is not None]
+            self.solver.add(z3.Implies(self.fits, z3.And(fitting)))
+        self._questions: dict[str, Sequence[z3.BoolRef]] = {}
+        self._told: set[tuple[str, tuple[int, ...]]] = set()
+        self._facts = 0
+        self._own: dict[tuple[str, int], z3.ExprRef] = {}
+        self._goals: dict[str, Mapping[str, Sequence[z3.ExprRef]]] = {}
+        self._placed: set[int] = set()
 
-    def of(self, candidate: Property, known: Mapping[str, list[z3.ExprRef]]) -> Iterator[z3.BoolRef]:
-        choices = product(*(known.get(entity, []) for _, entity in candidate.variables))
-        for chosen in islice(choices, TUPLES_MAX):
-            key = candidate.name, tuple(ident.sexpr() for ident in chosen)
-            if key not in self.said:
-                self.said[key] = holds(candidate, self.before, chosen, self.before.texts)
-            yield self.said[key]
+    def questions(self, goal: Goal) -> Sequence[z3.BoolRef]:
+        """Assumed, each says that the move breaks the goal in one way."""
+        if goal.name not in self._questions:
+            ways = goal.broken(self.move, self.texts)
+            self._learn(goal)
+            found = []
+            for broken in ways:
+                found.append(z3.FreshBool("broken"))
+                self.solver.add(z3.Implies(found[-1], z3.And(broken, self.fits) if goal.fits else broken))
+            self.add_facts()
+            self._questions[goal.name] = found
+        return self._questions[goal.name]
 
+    def pinned(self, found: Decoded) -> z3.BoolRef:
+        """Assumed, it says that the instances found are in the control states in which they were found."""
+        here = z3.FreshBool("here")
+        states = []
+        for address, ident in found.idents.items():
+            place = self.ghosts.table.entity(address.entity).states.index(found.view[address].control)
+            states.append(self.move.before.look(address.entity, ident, "state")[0] == place)
+        self.solver.add(z3.Implies(here, z3.And(states)))
+        return here
 
-class _Step:
-    """One row, and a solver that knows it. A candidate holds before it if its mark is assumed."""
+    def known_for(self, goal: Goal) -> Mapping[str, Sequence[z3.ExprRef]]:
+        """The instances that matter to the goal."""
+        return self._goals[goal.name]
 
-    def __init__(
-        self,
-        before: AnySystem,
-        entity: Entity,
-        action: Action,
-        row: Row,
-        assumed: _Assumed,
-        candidates: Sequence[Property],
-    ) -> None:
-        self.before, self.row = before, row
-        self.taken = take(before, entity, action, row)
-        self.writes = _writes(entity, action, row)
-        self.solver = z3.Solver()
-        self.solver.add(*self.taken.conditions)
-        self.goals: dict[str, z3.BoolRef] = {}
-        known = self._known(candidates)
-        for candidate in candidates:
-            self.solver.add(*(z3.Implies(self.mark(candidate), each) for each in assumed.of(candidate, known)))
-        for candidate in filter(self.concerns, candidates):
-            self.goals[candidate.name] = holds(candidate, self.taken.after, witnesses(candidate), before.texts)
-        self.solver.add(*before.facts)
+    def tell(self, belief: Always, binding: Binding, found: Decoded) -> bool:
+        """Has the solver assume the belief of these instances, if it is believed at all. False if it was told."""
+        idents = tuple(
+            next(ident for address, ident in found.idents.items() if address == (entity, of))
+            for (_, entity), (_, of) in zip(belief.claim.variables, binding, strict=True)
+        )
+        key = belief.name, tuple(ident.get_id() for ident in idents)
+        if key in self._told:
+            return False
+        self._told.add(key)
+        said = holds(belief.claim, self.move.before, idents, self.texts)
+        self.solver.add(z3.Implies(z3.Bool(belief.name), said))
+        self.add_facts()
+        return True
 
-    def mark(self, candidate: Property) -> z3.BoolRef:
-        """Assumed, it says that the candidate holds before the step."""
-        return z3.Bool(candidate.name)
+    def _learn(self, goal: Goal) -> None:
+        """Which instances matter: those of the move, those that the goal is about, and those to which they refer."""
+        if not self._own:
+            singles = [
+                (single.name, z3.IntVal(self.texts.code(single.name)))
+                for single in self.ghosts.table.entities
+                if single.single
+            ]
+            self._own = self._near([*self.move.mentioned, *singles])
+        found = self._own
+        if isinstance(goal, Always):
+            asked = [entity for _, entity in goal.claim.variables]
+            found = {**self._near(zip(asked, witnesses(goal.claim), strict=True)), **found}
+        idents: dict[str, list[z3.ExprRef]] = {}
+        for (entity, _), ident in found.items():
+            idents.setdefault(entity, []).append(ident)
+        self._goals[goal.name] = idents
+        self._know_places(idents)
 
-    def concerns(self, candidate: Property) -> bool:
-        """Whether the step can make a difference to the candidate: it writes something that the candidate reads."""
-        return bool(self.writes & _reads(candidate))
+    def _near(self, mentioned: Iterable[tuple[str, z3.ExprRef]]) -> dict[tuple[str, int], z3.ExprRef]:
+        """The instances, and those to which they refer, directly or through another."""
+        found: dict[tuple[str, int], z3.ExprRef] = {}
+        waiting = [(entity, ident, 0) for entity, ident in mentioned]
+        while waiting and len(found) < KNOWN_MAX:
+            entity, ident, far = waiting.pop(0)
+            if (entity, ident.get_id()) in found:
+                continue
+            found[entity, ident.get_id()] = ident
+            for each in self.ghosts.table.entity(entity).fields:
+                if far < FAR_MAX and (of := referred(each.type)) is not None:
+                    waiting.append((of, self.move.before.read(entity, ident, each.name)[0], far + 1))
+        return found
 
-    def some_broken(self, candidates: Sequence[Property]) -> z3.BoolRef:
-        """Assumed, it says that one of the candidates does not hold after the step."""
-        asked = z3.FreshBool("broken")
-        self.solver.add(z3.Implies(asked, z3.Or([z3.Not(self.goals[candidate.name]) for candidate in candidates])))
-        return asked
+    def _know_places(self, known: Mapping[str, Sequence[z3.ExprRef]]) -> None:
+        """What holds of everything pending: somebody owns it, and it is counted there."""
+        before = self.move.before
+        for place in self.ghosts.places.values():
+            idents = known.get(place.name, ())
+            fresh = [ident for ident in idents if ident.get_id() not in self._placed]
+            for ident in fresh:
+                self._placed.add(ident.get_id())
+                owner = before.read(place.name, ident, OWNER)[0]
+                held = before.read(place.site.entity, owner, place.count)[0]
+                there = before.exists(place.name, ident)
+                owned = z3.And(owner >= 0, before.exists(place.site.entity, owner), held >= 1)
+                self.solver.add(z3.Implies(there, owned))
+                for other in idents:
+                    both = z3.And(there, before.exists(place.name, other), other != ident)
+                    same = before.read(place.name, other, OWNER)[0] == owner
+                    self.solver.add(z3.Implies(z3.And(both, same), held >= 2))
+                for entity, unborn in self.move.unborn:
+                    if isinstance(place.template, Spawn) and place.template.entity == entity:
+                        is_pending = before.read(place.name, ident, "state")[0] == 0
+                        self.solver.add(z3.Not(z3.And(is_pending, before.read(place.name, ident, TO)[0] == unborn)))
 
-    def broken(self, candidates: Iterable[Property]) -> set[str]:
-        """The candidates that the solver's counterexample breaks."""
-        model = self.solver.model()
-        goals = {candidate.name: self.goals[candidate.name] for candidate in candidates}
-        return {name for name, goal in goals.items() if z3.is_false(model.eval(goal, model_completion=True))}
-
-    def _known(self, candidates: Sequence[Property]) -> dict[str, list[z3.ExprRef]]:
-        """The instances that matter: who steps, whom the candidates are about, and whom these refer to."""
-        table = self.before.table
-        found: dict[str, dict[str, z3.ExprRef]] = {entity.name: {} for entity in table.entities}
-
-        def know(entity: str, ident: z3.ExprRef) -> None:
-            found[entity].setdefault(ident.sexpr(), ident)
-
-        know(self.row.entity, self.taken.ident)
-        for candidate in candidates:
-            for (_, entity), witness in zip(candidate.variables, witnesses(candidate), strict=True):
-                know(entity, witness)
-        for entity, ident in self.taken.mentioned:
-            know(entity, ident)
-        for param in table.entity(self.row.entity).action(self.row.action).params:
-            if param.name in self.taken.args and (of := referred(param.type)) is not None:
-                know(of, self.taken.args[param.name][0])
-        for single in table.entities:
-            if single.single:
-                know(single.name, z3.IntVal(self.before.texts.code(single.name)))
-        for name, idents in [(name, list(idents.values())) for name, idents in found.items()]:
-            for field in table.entity(name).fields:
-                if (of := referred(field.type)) is not None:
-                    for ident in idents:
-                        know(of, self.before.read(name, ident, field.name)[0])
-        return {name: list(idents.values()) for name, idents in found.items()}
-
-
-def _writes(entity: Entity, action: Action, row: Row) -> frozenset[tuple[str, str]]:
-    """What the row may change: fields by entity and name; the control state too, and with it who exists."""
-    case = action.cases[row.case]
-    names = {update.name for update in (*action.updates, *case.updates)}
-    names |= {template.into for template in case.deliveries if isinstance(template, Spawn) and template.into}
-    if case.target is not None and case.target != row.source:
-        names.add("state")
-    if row.source == NEW:  # what did not exist read as its defaults, and exists now
-        names |= {"state", *(field.name for field in entity.fields)}
-    return frozenset((entity.name, name) for name in names)
-
-
-@cache
-def _reads(candidate: Property) -> frozenset[tuple[str, str]]:
-    """What decides whether the candidate holds: fields by entity and name, and who exists."""
-    found = {(entity, "state") for _, entity in candidate.variables}
-    for whole in filter(None, (candidate.whenever, candidate.body)):
-        for part in parts(whole):
-            if part.op is Op.READ:
-                reference = part.operands[0].type
-                assert isinstance(reference, RefType), f"a READ needs a reference, not {reference}"
-                found |= {(reference.entity, part.name), (reference.entity, "state")}
-            elif part.op is Op.INSTANCES:
-                found.add((part.name, "state"))
-    return frozenset(found)
-
-
-def witnesses(candidate: Property) -> tuple[z3.ExprRef, ...]:
-    """The instances for which a candidate is asked; candidates share them, as each is asked by itself."""
-    numbers: dict[str, int] = {}
-    chosen = []
-    for _, entity in candidate.variables:
-        numbers[entity] = numbers.get(entity, 0) + 1
-        chosen.append(z3.Int(f"{entity}.{numbers[entity]}"))
-    return tuple(chosen)
-
-
-def holds(property_: Property, view: View, chosen: Iterable[z3.ExprRef], texts: Texts) -> z3.BoolRef:
-    """What an `always` property says of some instances: if they exist and the premise holds, the body does."""
-    variables = {name: (ident,) for (name, _), ident in zip(property_.variables, chosen, strict=True)}
-    sight = Sight(texts, view=view, variables=variables)
-    there = [
-        view.exists(entity, ident)
-        for (_, entity), (ident,) in zip(property_.variables, variables.values(), strict=True)
-    ]
-    premise = [] if property_.whenever is None else [truth(property_.whenever, sight)]
-    return z3.Implies(z3.And([*there, *premise]), truth(property_.body, sight))
-
-
-def referred(type_: object) -> str | None:
-    """The entity that a plain or optional reference refers to."""
-    match type_:
-        case RefType(entity) | OptionType(RefType(entity)):
-            return entity
-    return None
+    def add_facts(self) -> bool:
+        """What is known of every value that was read: that it is of its type. False if nothing is new."""
+        facts = self.move.before.facts
+        fresh = facts[self._facts :]
+        self.solver.add(*fresh)
+        self._facts = len(facts)
+        return bool(fresh)

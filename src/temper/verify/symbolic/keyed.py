@@ -37,7 +37,7 @@ from temper.machine import (
 )
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch
-from temper.verify.symbolic.lemmas import LEMMA
+from temper.verify.symbolic.clauses import LEMMA
 from temper.verify.symbolic.opening import Opening
 
 MEMBERS_MAX = 6

@@ -39,6 +39,8 @@ class Known:
     proved: tuple[str, ...]
     lemmas: tuple[Property, ...]
     open: tuple[str, ...]
+    thorough: bool = True
+    """Whether nothing was spared to find proofs."""
 
 
 def find(table: TransitionTable) -> Known | None:
@@ -49,15 +51,16 @@ def find(table: TransitionTable) -> Known | None:
         if data is None:
             return None
         lemmas = tuple(map(property_from_json, data["lemmas"]))
-        return Known(tuple(data["proved"]), lemmas, tuple(data["open"]))
+        return Known(tuple(data["proved"]), lemmas, tuple(data["open"]), data["thorough"] is True)
     except (ValueError, KeyError, TypeError, NotAValueError):
         return None
 
 
-def keep(table: TransitionTable, proofs: Proofs) -> None:
+def keep(table: TransitionTable, proofs: Proofs, *, thorough: bool) -> None:
     """Keep what was found out. What took so long that the solver may have been cut short is looked for anew."""
     named = {finding.name: isinstance(finding.verdict, Proved) for finding in proofs.findings}
     data = {
+        "thorough": thorough,
         "proved": [name for name, is_proved in named.items() if is_proved],
         "lemmas": list(map(property_to_json, proofs.lemmas)),
         "open": [name for name, is_proved in named.items() if not is_proved] if proofs.is_whole else [],

@@ -1,27 +1,33 @@
-"""What can be proved of a table's properties: by induction, with the solver, or by a ranking; of the rest, nothing."""
+"""What can be proved of a table: by induction, with the solver, or by a ranking; of the rest, nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import z3
 
 from temper.machine import Finding, Property, PropertyKind, Proved, TransitionTable, Universe, Unknown, Verdict
-from temper.verify.budget import Budget
-from temper.verify.explicit import PlainSearch
+from temper.verify.obligations import never_violated
 from temper.verify.prover import Answer, NoProofs, Proofs
-from temper.verify.symbolic.induction import QUERY_MS, Induction, Inductive
+from temper.verify.symbolic.clauses import is_lemma, said
+from temper.verify.symbolic.ghosts import Ghosts
+from temper.verify.symbolic.goals import Always, Distinct, Fitting, Goal, Handled, Stepwise, moving
+from temper.verify.symbolic.induction import Found, Induction
 from temper.verify.symbolic.known import Known
-from temper.verify.symbolic.lemmas import is_lemma, lemmas, said
 from temper.verify.symbolic.ranking import ranked
+from temper.verify.symbolic.samples import Samples
 
-SAMPLE = Budget(300, 5.0)
-"""How far the search goes to rule out lemmas that do not hold."""
-NOT_SHOWN = "induction: it is not kept by every step that may be taken from where it holds"
+QUESTIONS = (60,)
+"""So many questions for each property are always worth it."""
+QUESTIONS_THOROUGH = (150, 1_500)
+"""So many are asked in each round where proofs are wanted; what is shown in one is known in the next."""
+NOT_SHOWN = "induction: it is not shown that every step keeps it"
 
 
-def prove(table: TransitionTable, *, universe: Universe, seconds_max: float) -> tuple[Finding, ...]:
-    """A finding for each `always` and `eventually`: proved, or unknown because no induction or ranking shows it.
+def prove(
+    table: TransitionTable, *, universe: Universe, seconds_max: float, thorough: bool = True
+) -> tuple[Finding, ...]:
+    """A finding for each property and obligation that induction or a ranking can decide: proved, or unknown.
 
     What is proved holds for any number of instances, any principals, roles and values (semantics.md section 6).
     A solver that fails, or takes too long, leaves what is asked of it unknown.
@@ -31,37 +37,76 @@ def prove(table: TransitionTable, *, universe: Universe, seconds_max: float) -> 
     >>> prove(empty, universe=universe(empty), seconds_max=1)
     ()
     """
-    found = proofs(table, universe=universe, seconds_max=seconds_max)
+    found = proofs(table, universe=universe, seconds_max=seconds_max, thorough=thorough)
     promised = ranked(table, seconds_max=seconds_max)
     if isinstance(found, NoProofs):
-        return (*(Finding(each.name, Unknown(f"solver: {found.because}")) for each in _asked(table)), *promised)
+        asked = goals(Ghosts(table, world=universe.world), owed=thorough)
+        return (*(_finding(table, each.name, Unknown(f"solver: {found.because}")) for each in asked), *promised)
     return (*found.findings, *promised)
 
 
-def proofs(table: TransitionTable, *, universe: Universe, seconds_max: float, known: Known | None = None) -> Answer:
+def proofs(
+    table: TransitionTable,
+    *,
+    universe: Universe,
+    seconds_max: float,
+    known: Known | None = None,
+    thorough: bool = True,
+) -> Answer:
     """What induction says, with the lemmas that the proofs take, or why there is no answer.
 
     What is `known` is tried first. If all of it is proved again, and nothing else was asked or is to be had, that is
-    all; otherwise lemmas are looked for as if nothing were known.
+    all; otherwise lemmas are looked for as if nothing were known. Who is not `thorough` proves the author's properties
+    alone, and those with few questions: so few that it makes no difference how fast the machine is.
     """
-    asked = _asked(table)
+    ghosts = Ghosts(table, world=universe.world)
+    asked = list(goals(ghosts, owed=thorough))
     if not asked:
         return Proofs(())
+    questions = QUESTIONS_THOROUGH if thorough else QUESTIONS
     try:
-        again = None if known is None else _again(table, asked, known, seconds_max)
-        return again or _found(table, asked, universe, seconds_max)
+        is_worth_it = known is not None and (known.thorough or not thorough)
+        again = _again(ghosts, asked, known, seconds_max) if known is not None and is_worth_it else None
+        if again is not None:
+            return again
+        return _answer(table, asked, Induction(ghosts, seconds_max, Samples(ghosts), (), questions).decide(asked))
     except z3.Z3Exception as failed:
         return NoProofs(f"the solver gave up: {_words(failed)}")
 
 
+def goals(ghosts: Ghosts, *, owed: bool = True) -> Iterator[Goal]:
+    """Everything that induction may show: properties first, then what every blueprint owes."""
+    for property_ in ghosts.original.properties:
+        if property_.kind is PropertyKind.ALWAYS:
+            yield Always(property_)
+        elif property_.kind is PropertyKind.STEP:
+            yield Stepwise(property_)
+    if not owed:
+        return
+    for entity in ghosts.entities:
+        due = {f"range:{entity.name}.{timer.name}" for timer in entity.timers}  # nobody knows how late it is
+        for name in dict.fromkeys(never_violated(ghosts.original, entity)):
+            if name in due:
+                continue
+            match name.partition(":")[0]:
+                case "range":
+                    yield Fitting(name)
+                case "distinct_keys":
+                    yield Distinct(name)
+                case "handled":
+                    yield Handled(name)
+    yield from map(Always, moving(ghosts))
+
+
 def shown_again(
-    table: TransitionTable, claims: Iterable[str], lemmas_: Sequence[Property], seconds_max: float
+    table: TransitionTable, claims: Iterable[str], lemmas: Sequence[Property], *, world: bool, seconds_max: float
 ) -> Answer:
     """What somebody says was proved, shown by the lemmas that are said to do. None of it is believed."""
     claimed = frozenset(claims)
-    if not are_lemmas(lemmas_):
+    if not are_lemmas(lemmas):
         return NoProofs("its lemmas are none that were found here")
-    return shown(table, [each for each in _asked(table) if each.name in claimed], lemmas_, seconds_max)
+    ghosts = Ghosts(table, world=world)
+    return shown(ghosts, [each for each in goals(ghosts) if each.name in claimed], lemmas, seconds_max)
 
 
 def are_lemmas(properties: Sequence[Property]) -> bool:
@@ -70,45 +115,48 @@ def are_lemmas(properties: Sequence[Property]) -> bool:
     return len(names) == len(properties)
 
 
-def shown(table: TransitionTable, asked: Sequence[Property], helping: Sequence[Property], seconds_max: float) -> Proofs:
+def shown(ghosts: Ghosts, asked: Sequence[Goal], lemmas: Sequence[Property], seconds_max: float) -> Proofs:
     """What is proved of what is asked, with no other lemmas than these."""
-    found = Induction(table, seconds_max).decide(asked, helping)
-    findings = tuple(Finding(each.name, _verdict(each, found)) for each in asked)
-    leant_on = {other.name: other for others in found.leans_on.values() for other in others if is_lemma(other)}
-    is_whole = found.seconds * 1000 < min(QUERY_MS, seconds_max * 1000)  # so no question met its end
-    return Proofs(findings, tuple(leant_on.values()), is_whole, found.seconds)
+    found = Induction(ghosts, seconds_max, lemmas=lemmas).decide(asked)
+    return _answer(ghosts.original, asked, found)
 
 
-def _asked(table: TransitionTable) -> list[Property]:
-    return [property_ for property_ in table.properties if property_.kind is PropertyKind.ALWAYS]
-
-
-def _found(table: TransitionTable, asked: Sequence[Property], universe: Universe, seconds_max: float) -> Proofs:
-    sample = PlainSearch(table, universe)
-    sample.go(SAMPLE)
-    return shown(table, asked, lemmas(table, sample.exploration.states), seconds_max)
-
-
-def _again(table: TransitionTable, asked: Sequence[Property], known: Known, seconds_max: float) -> Proofs | None:
+def _again(ghosts: Ghosts, asked: Sequence[Goal], known: Known, seconds_max: float) -> Proofs | None:
     """What is known, proved anew; None if that does not succeed, or is not all that was asked."""
-    if {each.name for each in asked} != {*known.proved, *known.open} or not are_lemmas(known.lemmas):
+    if not {each.name for each in asked} <= {*known.proved, *known.open} or not are_lemmas(known.lemmas):
         return None
-    found = shown(table, [each for each in asked if each.name in known.proved], known.lemmas, seconds_max)
+    found = shown(ghosts, [each for each in asked if each.name in known.proved], known.lemmas, seconds_max)
     verdicts = {finding.name: finding for finding in found.findings}
     if not all(isinstance(finding.verdict, Proved) for finding in found.findings):
         return None
-    findings = tuple(verdicts.get(each.name) or Finding(each.name, Unknown(NOT_SHOWN)) for each in asked)
+    left = Unknown(NOT_SHOWN)
+    findings = tuple(verdicts.get(each.name) or _finding(ghosts.original, each.name, left) for each in asked)
     return Proofs(findings, found.lemmas, seconds=found.seconds)
 
 
-def _verdict(property_: Property, found: Inductive) -> Verdict:
-    if property_ not in found.proved:
+def _answer(table: TransitionTable, asked: Sequence[Goal], found: Found) -> Proofs:
+    findings = tuple(_finding(table, each.name, _verdict(each.name, found)) for each in asked)
+    leant_on = {other.name: other for others in found.proved.values() for other in others if is_lemma(other)}
+    return Proofs(findings, tuple(leant_on.values()), not found.is_cut, found.seconds)
+
+
+def _finding(table: TransitionTable, name: str, verdict: Verdict) -> Finding:
+    return Finding(name, verdict, obligation=name not in {property_.name for property_ in table.properties})
+
+
+def _verdict(name: str, found: Found) -> Verdict:
+    if name not in found.proved:
         return Unknown(NOT_SHOWN)
-    others = found.leans_on[property_.name]
+    return Proved(", ".join(["by induction", *_with(found.proved[name])]))
+
+
+def _with(others: tuple[Property, ...]) -> Iterator[str]:
     named = [f"`{other.name}`" for other in others if not is_lemma(other)]
-    lemma = [f"`{said(other)}`" for other in others if is_lemma(other)]
-    with_ = [*(["with " + ", ".join(named)] if named else []), *(["by the lemma " + "; ".join(lemma)] if lemma else [])]
-    return Proved(", ".join(["by induction", *with_]))
+    lemmas = [f"`{said(other)}`" for other in others if is_lemma(other)]
+    if named:
+        yield "with " + ", ".join(named)
+    if lemmas:
+        yield f"by the lemma{'s' * (len(lemmas) > 1)} " + "; ".join(lemmas)
 
 
 def _words(failed: z3.Z3Exception) -> str:

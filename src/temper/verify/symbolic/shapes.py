@@ -8,7 +8,7 @@
 | `str`, `principal`, a reference, `json`      | the code of a text: two are equal if and only if the texts are     |
 | `T | None`                                   | as T, where -1 is no value of it; else whether it is there, and T  |
 | `set[T]`, few values of T                    | a truth value for each of them                                    |
-| `set[T]`                                     | an array from T to truth values                                   |
+| `set[T]`                                     | an array from T to truth values, and how many are true            |
 | `map[K, V]`, few keys                        | the shape of V for each of them                                   |
 | `map[K, V]`                                  | for each sort in the shape of V an array from K                   |
 
@@ -91,7 +91,9 @@ def sorts(type_: Type) -> tuple[z3.SortRef, ...]:
             return sorts(of) if has_spare(of) else (z3.BoolSort(), *sorts(of))
         case SetType(of):
             values = few(of)
-            return (z3.ArraySort(one_sort(of), z3.BoolSort()),) if values is None else (z3.BoolSort(),) * len(values)
+            if values is not None:
+                return (z3.BoolSort(),) * len(values)
+            return z3.ArraySort(one_sort(of), z3.BoolSort()), z3.IntSort()
         case MapType(key, item):
             keys = few(key)
             if keys is None:
@@ -163,7 +165,13 @@ def _set_literal(of: Type, members: frozenset[Value], texts: Texts) -> Term:
     array = z3.K(one_sort(of), z3.BoolVal(False))
     for member in sorted(members, key=repr):
         array = z3.Store(array, literal(of, member, texts)[0], z3.BoolVal(True))
-    return (array,)
+    return array, z3.IntVal(len(members))
+
+
+def size(members: z3.ExprRef) -> z3.ExprRef:
+    """How many members an array of truth values has, of which nothing is known but that equal ones have as many."""
+    sort = members.sort()
+    return z3.Function(f"size of {sort.domain()}", sort, z3.IntSort())(members)
 
 
 def _map_literal(type_: MapType, entries: FrozenMap, texts: Texts) -> Term:
@@ -199,10 +207,27 @@ def within(type_: Type, term: Term, *, unset: bool = False) -> z3.BoolRef:
             return within(of, term, unset=True)
         case OptionType(of):
             return z3.Implies(term[0], within(of, term[1:]))
+        case SetType(of, size_max) if (values := few(of)) is not None:
+            many = len(values) > size_max
+            return z3.Sum([z3.If(there, 1, 0) for there in term]) <= size_max if many else z3.BoolVal(True)
+        case SetType(of, size_max):
+            return z3.And(term[1] >= 0, term[1] <= size_max, _is_small(one_sort(of), *term))
         case MapType(_, item) if few(type_.key) is not None:
             return z3.And([within(item, each) for each in items_of(type_, term)])
         case _:
             return z3.BoolVal(True)
+
+
+def _is_small(sort: z3.SortRef, members: z3.ExprRef, size: z3.ExprRef) -> z3.BoolRef:
+    """That a set of up to two members has no others; of a larger one it is not said how many there are."""
+    nobody, there = z3.K(sort, z3.BoolVal(False)), z3.BoolVal(True)
+    one, two = (z3.Function(f"{which} of {sort}", members.sort(), sort)(members) for which in ("one", "another"))
+    alone = z3.Store(nobody, one, there)
+    return z3.And(
+        (size == 0) == (members == nobody),
+        (size == 1) == (members == alone),
+        z3.Implies(size == 2, z3.And(members == z3.Store(alone, two, there), one != two)),
+    )
 
 
 def equal(type_: Type, left: Term, right: Term) -> z3.BoolRef:
@@ -210,6 +235,8 @@ def equal(type_: Type, left: Term, right: Term) -> z3.BoolRef:
     if isinstance(type_, OptionType) and not has_spare(type_.of):
         same = equal(type_.of, left[1:], right[1:])
         return z3.And(left[0] == right[0], z3.Implies(left[0], same))
+    if isinstance(type_, SetType) and few(type_.of) is None:
+        return left[0] == right[0]
     if isinstance(type_, MapType) and few(type_.key) is not None:
         pairs = zip(items_of(type_, left), items_of(type_, right), strict=True)
         return z3.And([equal(type_.value, mine, other) for mine, other in pairs])
@@ -243,7 +270,10 @@ def with_member(type_: SetType, members: Term, member: Term, *, there: z3.BoolRe
     """The set with the member in it or not. The member is of the set's own type of members."""
     values = few(type_.of)
     if values is None:
-        return (z3.Store(members[0], member[0], there),)
+        array, many = members
+        was = z3.Select(array, member[0])
+        more = z3.If(z3.And(there, z3.Not(was)), 1, z3.If(z3.And(was, z3.Not(there)), -1, 0))
+        return z3.Store(array, member[0], there), many + more
     codes = [_code(type_.of, value) for value in values]
     return tuple(z3.If(_is(member, code), there, bit) for code, bit in zip(codes, members, strict=True))
 

@@ -9,8 +9,8 @@ import z3
 
 from temper.machine import Property, RefType, SetType, TransitionTable
 from temper.verify.symbolic.algebra import View
+from temper.verify.symbolic.goals import holds, witnesses
 from temper.verify.symbolic.grounding import Everything, Names, everything
-from temper.verify.symbolic.induction import holds, witnesses
 from temper.verify.symbolic.shapes import NOTHING, Term, Texts, sorts
 
 Pairs = list[tuple[z3.ExprRef, z3.ExprRef]]

@@ -6,60 +6,84 @@ everything else reads as before. So nothing here knows how many instances there 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import z3
 
-from temper.machine import Entity, TransitionTable, Type
-from temper.verify.symbolic.shapes import NOTHING, Term, Texts, either, literal, sorts, within
+from temper.machine import TransitionTable, Type
+from temper.verify.symbolic.shapes import NOTHING, Term, Texts, either, literal, size, sorts, within
+
+
+class _Fields(dict[tuple[str, str], tuple[Type, Term]]):
+    """The type of each field, and what it reads as where there is nobody."""
+
+    def __init__(self, table: TransitionTable, texts: Texts) -> None:
+        super().__init__()
+        self.table, self.texts = table, texts
+
+    def __missing__(self, place: tuple[str, str]) -> tuple[Type, Term]:
+        field = next(field for field in self.table.entity(place[0]).fields if field.name == place[1])
+        found = self[place] = field.type, literal(field.type, field.initial, self.texts)
+        return found
 
 
 class AnySystem:
     """Any system whose values are of their types. `facts` says so of all that was read; assume them."""
 
-    def __init__(self, table: TransitionTable, texts: Texts, name: str = "s") -> None:
+    def __init__(
+        self, table: TransitionTable, texts: Texts, name: str = "s", *, unread: frozenset[str] = frozenset()
+    ) -> None:
         self.table, self.texts, self.name = table, texts, name
+        self.unread = unread
+        """Entities of which nobody reads what does not exist: for them it makes no difference how that reads."""
+        self._fields = _Fields(table, texts)
         self.facts: list[z3.BoolRef] = []
-        self._known: set[tuple[str, str, str]] = set()
+        self.asked: set[tuple[str, str]] = set()
+        """Fields on which something was built, by entity and name."""
+        self._known: dict[tuple[str, int, str], tuple[z3.ExprRef, Term]] = {}
+        """What was read of whom; the id is kept, since its number stays its own only as long."""
 
     def read(self, entity: str, ident: z3.ExprRef, name: str) -> Term:
         """A field of an instance, or its `state`. What does not exist reads as its defaults."""
-        if name == "state":
-            return (self.control(entity, ident),)
-        field = next(field for field in self.table.entity(entity).fields if field.name == name)
-        held = self._held(entity, ident, name, field.type)
-        return either(self.exists(entity, ident), held, literal(field.type, field.initial, self.texts))
+        self.asked.add((entity, name))
+        return self.look(entity, ident, name)
 
-    def control(self, entity: str, ident: z3.ExprRef) -> z3.ExprRef:
-        """The place of the control state in the entity's list, or `NOTHING` for what does not exist."""
-        declared = self.table.entity(entity)
-        found = self._function(entity, "state", 0, z3.IntSort())(ident)
-        if self._is_new(entity, ident, "state"):
-            self.facts.append(z3.And(found >= NOTHING, found < len(declared.states)))
-            self.facts.append(z3.Implies(found != NOTHING, ident >= 0))
-            if declared.single:
-                self.facts.append((found != NOTHING) == (ident == self.texts.code(entity)))
-        return found
+    def look(self, entity: str, ident: z3.ExprRef, name: str) -> Term:
+        """The same, for who wants to know and builds nothing on it."""
+        key = entity, ident.get_id(), name
+        if key not in self._known:
+            self._known[key] = (
+                ident,
+                self._control(entity, ident) if name == "state" else self._read(entity, ident, name),
+            )
+        return self._known[key][1]
 
     def exists(self, entity: str, ident: z3.ExprRef) -> z3.BoolRef:
-        return self.control(entity, ident) != NOTHING
+        return self.read(entity, ident, "state")[0] != NOTHING
+
+    def place(self, entity: str, ident: z3.ExprRef) -> z3.ExprRef:
+        """The control state, of which nothing is noted down."""
+        return self._function(entity, "state", 0, z3.IntSort())(ident)
 
     def existing(self, entity: str) -> Term:
         """The set of the ids that exist."""
-        ident = z3.FreshConst(z3.IntSort(), "id")
-        return (z3.Lambda([ident], self._function(entity, "state", 0, z3.IntSort())(ident) != NOTHING),)
+        return _existing(self, entity)
 
-    def _held(self, entity: str, ident: z3.ExprRef, name: str, type_: Type) -> Term:
-        term = tuple(self._function(entity, name, at, sort)(ident) for at, sort in enumerate(sorts(type_)))
-        if self._is_new(entity, ident, name):
-            self.facts.append(within(type_, term, unset=True))
-        return term
+    def _control(self, entity: str, ident: z3.ExprRef) -> Term:
+        """The place of the control state in the entity's list, or `NOTHING` for what does not exist."""
+        declared, found = self.table.entity(entity), self.place(entity, ident)
+        self.facts.append(z3.And(found >= NOTHING, found < len(declared.states)))
+        self.facts.append(z3.Implies(found != NOTHING, ident >= 0))
+        if declared.single:
+            self.facts.append((found != NOTHING) == (ident == self.texts.code(entity)))
+        return (found,)
 
-    def _is_new(self, entity: str, ident: z3.ExprRef, name: str) -> bool:
-        key = entity, ident.sexpr(), name
-        is_new = key not in self._known
-        self._known.add(key)
-        return is_new
+    def _read(self, entity: str, ident: z3.ExprRef, name: str) -> Term:
+        type_, start = self._fields[entity, name]
+        held = tuple(self._function(entity, name, at, sort)(ident) for at, sort in enumerate(sorts(type_)))
+        self.facts.append(within(type_, held, unset=True))
+        return held if entity in self.unread else either(self.exists(entity, ident), held, start)
 
     def _function(self, entity: str, name: str, at: int, sort: z3.SortRef) -> z3.FuncDeclRef:
         return z3.Function(f"{self.name}.{entity}.{name}.{at}", z3.IntSort(), sort)
@@ -84,33 +108,68 @@ class FirstSystem:
             return z3.BoolVal(False)
         return ident == self.texts.code(entity)
 
+    def place(self, entity: str, ident: z3.ExprRef) -> z3.ExprRef:
+        """The control state."""
+        return z3.If(self.exists(entity, ident), 0, NOTHING)
+
     def existing(self, entity: str) -> Term:
         """The set of the ids that exist."""
-        ident = z3.FreshConst(z3.IntSort(), "id")
-        return (z3.Lambda([ident], self.exists(entity, ident)),)
+        return _existing(self, entity)
 
 
-class SteppedSystem:
-    """The system after one instance took a step."""
+class Layer:
+    """A system after some instances of one entity changed: those of which `where` is so."""
 
     def __init__(
-        self, before: AnySystem, entity: Entity, ident: z3.ExprRef, control: z3.ExprRef, data: Mapping[str, Term]
+        self,
+        before: System,
+        entity: str,
+        where: Callable[[z3.ExprRef], z3.BoolRef],
+        control: z3.ExprRef | None,
+        data: Mapping[str, Written],
     ) -> None:
-        self.before, self.entity, self.ident, self.own_control, self.data = before, entity, ident, control, data
+        self.before, self.entity, self.where, self.own_control, self.data = before, entity, where, control, data
 
     def read(self, entity: str, ident: z3.ExprRef, name: str) -> Term:
         """A field of an instance, or its `state`."""
         old = self.before.read(entity, ident, name)
-        if entity != self.entity.name:
+        if entity != self.entity:
             return old
-        new = (self.own_control,) if name == "state" else self.data[name]
-        return either(ident == self.ident, new, old)
+        if name == "state":
+            return old if self.own_control is None else either(self.where(ident), (self.own_control,), old)
+        if name not in self.data:
+            return old
+        new = self.data[name]
+        return either(self.where(ident), new(ident) if callable(new) else new, old)
 
     def exists(self, entity: str, ident: z3.ExprRef) -> z3.BoolRef:
-        existed = self.before.exists(entity, ident)
-        return z3.Or(ident == self.ident, existed) if entity == self.entity.name else existed
+        return self.read(entity, ident, "state")[0] != NOTHING
+
+    def place(self, entity: str, ident: z3.ExprRef) -> z3.ExprRef:
+        """The control state, of which nothing is noted down."""
+        old = self.before.place(entity, ident)
+        if entity != self.entity or self.own_control is None:
+            return old
+        return z3.If(self.where(ident), self.own_control, old)
 
     def existing(self, entity: str) -> Term:
         """The set of the ids that exist."""
-        (before,) = self.before.existing(entity)
-        return (z3.Store(before, self.ident, True) if entity == self.entity.name else before,)
+        return _existing(self, entity)
+
+
+System: TypeAlias = AnySystem | Layer
+Written: TypeAlias = Term | Callable[[z3.ExprRef], Term]
+"""What a field reads as after the change; for a change of many it may hang on whose field it is."""
+
+
+def _existing(system: FirstSystem | System, entity: str) -> Term:
+    ident = z3.FreshConst(z3.IntSort(), "id")
+    members = z3.Lambda([ident], system.place(entity, ident) != NOTHING)
+    return members, size(members)
+
+
+def write(
+    before: System, entity: str, ident: z3.ExprRef, control: z3.ExprRef | None, data: Mapping[str, Written]
+) -> Layer:
+    """The system after one instance changed."""
+    return Layer(before, entity, lambda other: other == ident, control, data)

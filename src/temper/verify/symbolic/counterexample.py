@@ -1,0 +1,139 @@
+"""What the solver's counterexample says, as cells: the instances that were asked for, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import z3
+
+from temper.machine import (
+    NEW,
+    Address,
+    BoolType,
+    Cell,
+    DurationType,
+    EnumType,
+    FrozenMap,
+    IntType,
+    MapType,
+    OptionType,
+    RefType,
+    SetType,
+    TimeType,
+    Type,
+    Value,
+    initial,
+)
+from temper.verify.symbolic.shapes import NOTHING, Term, Texts, Unencodable, few, has_spare, items_of, sorts
+from temper.verify.symbolic.system import AnySystem
+
+OTHERS = 10**12
+"""From here on codes are of members of which nobody else speaks."""
+
+Instances = Mapping[str, Sequence[z3.ExprRef]]
+"""By entity: the ids that are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A system as a model has it, and which id stands for which instance in it."""
+
+    view: Mapping[Address, Cell]
+    idents: Mapping[Address, z3.ExprRef]
+
+
+def decode(model: z3.ModelRef, before: AnySystem, known: Instances) -> Decoded:
+    """The instances that exist in the model."""
+    return _Decoding(model, before.texts).system(before, known)
+
+
+class _Decoding:
+    def __init__(self, model: z3.ModelRef, texts: Texts) -> None:
+        self.model, self.texts = model, {code: text for text, code in texts.codes.items()}
+        self.codes: dict[Type, set[int]] = {}
+        """Of each type of texts: the codes that something mentions."""
+
+    def system(self, before: AnySystem, known: Instances) -> Decoded:
+        view: dict[Address, Cell] = {}
+        idents: dict[Address, z3.ExprRef] = {}
+        sets: list[tuple[Address, int, SetType, Term]] = []
+        for name, terms in known.items():
+            entity = before.table.entity(name)
+            for ident in terms:
+                place = self._int(before.place(name, ident))
+                if not 0 <= place < len(entity.states):
+                    continue
+                address = Address(name, self._text(RefType(name), self._int(ident)) or "")
+                if address in view:
+                    continue
+                data: list[Value] = []
+                for at, field in enumerate(entity.fields):
+                    try:
+                        term = before.look(name, ident, field.name)
+                    except Unencodable:
+                        data.append(field.initial)
+                        continue
+                    if isinstance(field.type, SetType) and few(field.type.of) is None:
+                        sets.append((address, at, field.type, term))
+                        data.append(frozenset())
+                    else:
+                        data.append(self._value(field.type, term))
+                view[address] = Cell(name, address.id, entity.states[place], tuple(data))
+                idents[address] = ident
+        for address, at, type_, (array, size) in sets:
+            cell = view[address]
+            members = frozenset(self._members(type_, array, self._int(size)))
+            view[address] = cell._replace(data=(*cell.data[:at], members, *cell.data[at + 1 :]))
+        return Decoded(view, idents)
+
+    def _members(self, type_: SetType, array: z3.ExprRef, size: int) -> Iterator[Value]:
+        """Of a set without end the members that something else mentions, and others as many as there are."""
+        mentioned = [code for code in sorted(self.codes.get(type_.of, ())) if self._has(array, code)]
+        yield from (self._member(type_.of, code) for code in mentioned)
+        yield from (self._member(type_.of, OTHERS + number) for number in range(min(size - len(mentioned), 9)))
+
+    def _int(self, term: z3.ExprRef) -> int:
+        found = self.model.eval(term, model_completion=True)
+        return int(found.as_long()) if z3.is_int_value(found) else NOTHING
+
+    def _truth(self, term: z3.ExprRef) -> bool:
+        return bool(z3.is_true(self.model.eval(term, model_completion=True)))
+
+    def _has(self, array: z3.ExprRef, code: int) -> bool:
+        return self._truth(z3.Select(array, z3.IntVal(code)))
+
+    def _text(self, type_: Type, code: int) -> str | None:
+        if code < 0:
+            return None
+        if code < OTHERS:
+            self.codes.setdefault(type_, set()).add(code)
+        return self.texts.get(code, f"#{code}")
+
+    def _member(self, type_: Type, code: int) -> Value:
+        return code if isinstance(type_, IntType | DurationType | TimeType) else self._text(type_, code)
+
+    def _value(self, type_: Type, term: Term) -> Value:
+        match type_:
+            case BoolType():
+                return self._truth(term[0])
+            case IntType() | DurationType() | TimeType():
+                return self._int(term[0])
+            case EnumType(_, members):
+                place = self._int(term[0]) + (members[0] == NEW)
+                return members[place] if 0 <= place < len(members) else None
+            case OptionType(of) if has_spare(of):
+                return self._value(of, term)
+            case OptionType(of):
+                return self._value(of, term[1:]) if self._truth(term[0]) else None
+            case SetType(of):
+                return frozenset(value for value, bit in zip(few(of) or (), term, strict=True) if self._truth(bit))
+            case MapType(key, item):
+                keys = few(key)
+                if keys is None:
+                    return FrozenMap()
+                assert len(sorts(item)) * len(keys) == len(term), "a map with few keys lists its values"
+                values = {k: self._value(item, each) for k, each in zip(keys, items_of(type_, term), strict=True)}
+                return FrozenMap({k: value for k, value in values.items() if value != initial(item)})
+            case _:
+                return self._text(type_, self._int(term[0]))
