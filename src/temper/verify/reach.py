@@ -183,14 +183,13 @@ def _proved(
     table: TransitionTable, entity: Entity, state: str, person: str, looked_at: Universe, until: float
 ) -> Reached | None:
     """By induction: where one person makes every call, whoever reads `caller` reads that name. Roles are left free."""
-    from temper.verify.symbolic import prove
+    from temper.verify.symbolic import prove_one
 
     never = _goal(entity, state, PropertyKind.ALWAYS)
     others = (each for each in table.properties if each.kind is PropertyKind.ALWAYS)
     helping = (each for each in _helping(table, person) if each.body != never.body)
     alone = replace(_called_by(table, person), properties=(never, *others, *helping), accept=(), grandfathered=())
-    findings = prove(alone, universe=looked_at, seconds_max=max(0.1, until - monotonic()))
-    verdict = next((finding.verdict for finding in findings if finding.name == GOAL), None)
+    verdict = prove_one(alone, GOAL, universe=looked_at, seconds_max=max(0.1, until - monotonic()))
     return Never(verdict.because) if isinstance(verdict, Proved) else None
 
 

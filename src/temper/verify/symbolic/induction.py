@@ -73,14 +73,14 @@ class Induction:
         self.moves = tuple(Moves(ghosts, self.texts).all())
         self.clauses = Clauses(samples) if samples else None
         self.queries, self.queries_max, self.is_cut = 0, 0, False
-        self.given = [Always(lemma) for lemma in lemmas]
+        self._looks: dict[str, Holder] = {}
+        self.given = [each for each in map(Always, lemmas) if not self._is_broken(each)]
         self.believed: dict[str, Always] = {}
         """What is assumed before a move: nothing of it is shown yet."""
         self.given_up: set[str] = set()
         self._asked: dict[int, _Asked] = {}
         self._kept: dict[tuple[str, int], frozenset[str]] = {}
         """Goal and move: what had to be believed for the one to be kept by the other."""
-        self._looks: dict[str, Holder] = {}
 
     def decide(self, goals: Sequence[Goal]) -> Found:
         """Which goals hold for ever, as far as the solver can tell."""
@@ -135,9 +135,14 @@ class Induction:
         """Why the goal cannot be shown, if that needs no induction."""
         if not isinstance(goal, Always):
             return ""
-        if any(self._look(goal)(view) is not None for view in self.views):
+        if self._is_broken(goal):
             return "it does not hold for every number of instances"
         return "" if self._is_known_at_first(goal) else "it is not known to hold at the start"
+
+    def _is_broken(self, belief: Always) -> bool:
+        """Whether some system that runs reach breaks it."""
+        look = self._look(belief)
+        return any(look(view) is not None for view in self.views)
 
     def _attempt(self, goal: Goal, questions: int) -> str:
         """Shows the goal, and whatever its proof leans on; else says why not."""

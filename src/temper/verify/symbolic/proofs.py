@@ -6,7 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import z3
 
-from temper.machine import Finding, Property, PropertyKind, Proved, TransitionTable, Universe, Unknown, Verdict
+from temper.machine import (
+    Finding,
+    Property,
+    PropertyKind,
+    Proved,
+    TransitionTable,
+    Universe,
+    Unknown,
+    Verdict,
+    world_matters,
+)
 from temper.verify.obligations import never_violated
 from temper.verify.prover import Answer, NoProofs, Proofs
 from temper.verify.symbolic.clauses import is_lemma, said
@@ -40,7 +50,7 @@ def prove(
     found = proofs(table, universe=universe, seconds_max=seconds_max, thorough=thorough)
     promised = ranked(table, seconds_max=seconds_max)
     if isinstance(found, NoProofs):
-        asked = goals(Ghosts(table, world=universe.world), owed=thorough)
+        asked = goals(_ghosts(table, universe), owed=thorough)
         return (*(_finding(table, each.name, Unknown(f"solver: {found.because}")) for each in asked), *promised)
     return (*found.findings, *promised)
 
@@ -59,7 +69,7 @@ def proofs(
     all; otherwise lemmas are looked for as if nothing were known. Who is not `thorough` proves the author's properties
     alone, and those with few questions: so few that it makes no difference how fast the machine is.
     """
-    ghosts = Ghosts(table, world=universe.world)
+    ghosts = _ghosts(table, universe)
     asked = list(goals(ghosts, owed=thorough))
     if not asked:
         return Proofs(())
@@ -72,6 +82,23 @@ def proofs(
         return _answer(table, asked, Induction(ghosts, seconds_max, Samples(ghosts), (), questions).decide(asked))
     except z3.Z3Exception as failed:
         return NoProofs(f"the solver gave up: {_words(failed)}")
+
+
+def prove_one(table: TransitionTable, name: str, *, universe: Universe, seconds_max: float) -> Verdict:
+    """What induction says of one `always` property; the others may help, if they can be shown as well."""
+    ghosts = _ghosts(table, universe)
+    always = [each for each in table.properties if each.kind is PropertyKind.ALWAYS]
+    asked = [Always(each) for each in always if each.name == name]
+    helping = [each for each in always if each.name != name]
+    try:
+        found = Induction(ghosts, seconds_max, Samples(ghosts), helping, QUESTIONS_THOROUGH).decide(asked)
+    except z3.Z3Exception as failed:
+        return Unknown(f"solver: {_words(failed)}")
+    return _verdict(name, found)
+
+
+def _ghosts(table: TransitionTable, universe: Universe) -> Ghosts:
+    return Ghosts(table, world=universe.world or world_matters(table))
 
 
 def goals(ghosts: Ghosts, *, owed: bool = True) -> Iterator[Goal]:
