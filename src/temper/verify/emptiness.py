@@ -17,7 +17,7 @@ from temper.verify.budget import Budget
 from temper.verify.explicit.vacuity import variants
 from temper.verify.obligations import is_for_all_runs
 from temper.verify.prover import Proofs, Prover, Question
-from temper.verify.proving import WAIT_SECONDS_MIN, Shown
+from temper.verify.proving import WAIT_SECONDS_MIN, WAIT_SHARE, Shown
 from temper.verify.substitution import as_written
 
 MARK = "~"
@@ -74,9 +74,10 @@ def _shown(
     proved = [each.name for each in proofs.findings if is_for_all_runs(each)]
     wider = replace(table, properties=(*table.properties, *asked))
     claims = (*proved, *(each.name for each in asked))
-    seconds = max(WAIT_SECONDS_MIN, budget.seconds_max / 10)
+    seconds, starving = WAIT_SECONDS_MIN, budget.seconds_max * WAIT_SHARE
     with Prover() as child:
-        child.ask(Question(wider, universe, seconds, budget.bytes_max or bytes_allowed() // 2, claims, proofs.lemmas))
-        answer = child.take(seconds)
+        room = budget.bytes_max or bytes_allowed() // 2
+        child.ask(Question(wider, universe, seconds + starving, room, claims, proofs.lemmas))
+        answer = child.take(seconds, starving_max=starving)
     found = answer.findings if isinstance(answer, Proofs) else ()
     return {each.name for each in found if isinstance(each.verdict, Proved)}

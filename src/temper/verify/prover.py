@@ -24,7 +24,7 @@ from typing import Self, TypeAlias
 
 from temper.machine import Family, Finding, Property, TransitionTable, Universe
 
-COMMAND = (sys.executable, "-P", "-m", "temper.verify.symbolic.apart")
+COMMAND = (sys.executable or "python3", "-P", "-m", "temper.verify.symbolic.apart")
 LOOK_EVERY_SECONDS = 0.1
 END_SECONDS = 2.0
 """How long a child that was killed, or that has answered, may take to be gone."""
