@@ -8,12 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.families import family_of, member_of
-from temper.machine import filled, holder, universe
+from temper.machine import Family, Refuted, filled, holder, universe
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch
+from temper.verify.prover import Proofs
 from temper.verify.symbolic.clauses import said
 from temper.verify.symbolic.every import EveryInduction
+from temper.verify.symbolic.for_every import shown_for_every
 from temper.verify.symbolic.keyed import keyed
+from temper.verify.symbolic.proofs import proofs
 
 EXAMPLES = 10 if settings.default.derandomize else 100
 """Every one takes a second; a hunt (`make hunt`) has time."""
@@ -136,6 +139,15 @@ def blueprints(draw: st.DrawFn) -> str:
     )
 
 
+def shown_also(family: Family, text: str) -> set[str]:
+    """The names of what is proved for one value, and by its lemmas for every."""
+    table = member_of(text, N=3)
+    assert table is not None
+    found = proofs(table, universe=universe(table), seconds_max=10)
+    assert isinstance(found, Proofs), found
+    return {each.name for each in shown_for_every(family, table, found, world=True, seconds_max=10)}
+
+
 def test_what_holds_for_every_value_is_never_broken() -> None:
     """Candidates come from the author and the shapes of lemmas, most of them wrong; what is kept must hold."""
     seen: Counter[str] = Counter()
@@ -145,7 +157,9 @@ def test_what_holds_for_every_value_is_never_broken() -> None:
     def law(text: str) -> None:
         family = family_of(text)
         assert family is not None, text
-        induction = EveryInduction(family, 30)
+        induction = EveryInduction(family, 30, world=True)
+        also = shown_also(family, text)
+        seen["shown by lemmas of one value"] += len(also)
         lemmas = keyed(family, induction.opening, 0)
         candidates = [*family.table.properties, *lemmas[:: max(1, len(lemmas) // 40)]]
         kept = induction.largest(candidates)
@@ -157,6 +171,8 @@ def test_what_holds_for_every_value_is_never_broken() -> None:
             assert filled(family.table, family.of(member)) == member
             search = PlainSearch(member, universe(member))
             search.go(SEARCHED)
+            refuted = {each.name for each in search.report().findings if isinstance(each.verdict, Refuted)}
+            assert not refuted & also, f"N = {number}: {refuted & also} of\n{text}"
             views = [system.view for system in search.exploration.states]
             for property_ in kept:
                 look = holder(member, filled(property_, family.of(member)))
@@ -166,4 +182,5 @@ def test_what_holds_for_every_value_is_never_broken() -> None:
 
     law()
     assert seen["kept"] > 100, seen
+    assert seen["shown by lemmas of one value"] > 20, seen
     assert seen["left out"] > 100, seen

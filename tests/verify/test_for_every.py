@@ -11,7 +11,10 @@ from temper.machine import Action, Entity, Exhausted, Family, Proved, Refuted, T
 from temper.pipeline import build, certify, family
 from temper.verify import Budget, search
 from temper.verify.obligations import Row, rows
-from temper.verify.symbolic import every, grounding, opening, prove_for_every, system
+from temper.verify.prover import Proofs
+from temper.verify.symbolic import every, grounding, moves, opening, prove_for_every, system
+from temper.verify.symbolic.for_every import shown_for_every
+from temper.verify.symbolic.proofs import proofs
 
 CONSISTENT = {"all_decide_alike", "commit_needs_every_vote", "votes_are_real"}
 COMMIT = "when: all(n in heard for n in Node)"
@@ -160,6 +163,62 @@ def test_what_holds_is_proved_and_of_the_rest_nothing_is_said() -> None:
     assert {*proved(family_of(HASTY))} == {"last_is_known"}
 
 
+LADDER = """
+temper: 1
+blueprint: ladder
+properties:
+  never_too_high: {always: Ladder.step <= TOP}
+  not_above_three: {always: Ladder.step <= 3}
+  far_from_the_sky: {always: Ladder.step <= 995}
+  one_by_one: {for: l in Ladder, on: Ladder.up, step: after.step == before.step + 1}
+  up_or_top: {for: h in Helper, whenever: h.state == up, always: h.seen <= Ladder.step}
+roles: [climber]
+constants: {TOP: 3}
+types: {Step: "int[0, TOP]"}
+entities:
+  Ladder:
+    single: true
+    data: {step: Step}
+    states: [on]
+    waits: [on]
+    actions:
+      up: {by: climber, from: on, when: step < TOP, set: {step: step + 1}, send: [{to: self, action: call, with: [step], refused: ignore}]}
+      call: {params: {step: Step}, from: on, set: {step: step}}
+  Helper:
+    data: {seen: Step}
+    states: [down, up]
+    waits: [down, up]
+    actions:
+      come: {by: climber, from: new, to: down}
+      climb: {by: climber, from: down, to: up}
+"""
+
+
+def of_ladder() -> tuple[set[str], set[str]]:
+    """What is proved for three steps, and what is for every number of them."""
+    table, of = member_of(LADDER), family_of(LADDER)
+    assert table is not None
+    assert of is not None
+    found = proofs(table, universe=universe(table), seconds_max=30)
+    assert isinstance(found, Proofs)
+    everywhere = shown_for_every(of, table, found, world=True, seconds_max=30)
+    here = {each.name for each in found.findings if isinstance(each.verdict, Proved)}
+    return here, {each.name for each in everywhere}
+
+
+def test_where_a_range_is_only_a_bound_lemmas_of_one_value_show_it_for_every() -> None:
+    here, everywhere = of_ladder()
+    assert {"never_too_high", "one_by_one", "up_or_top", "range:Ladder.step"} <= everywhere
+    assert {"not_above_three", "far_from_the_sky"} <= here - everywhere
+
+
+def test_a_stand_in_that_is_taken_at_its_word_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        opening.Opening, "opened", lambda _, formula: z3.substitute(formula, (z3.IntVal(997), z3.IntVal(990)))
+    )
+    assert "far_from_the_sky" in of_ladder()[1]
+
+
 def say_nothing(entity: Entity) -> list[tuple[Action, Row]]:
     return [(action, row) for action, row in rows(entity) if action.name != "say"]
 
@@ -178,7 +237,7 @@ def as_it_was(self: system.Layer, *place: object) -> object:
 
 BROKEN: dict[str, tuple[object, str, object, str, str]] = {
     "nobody looks at the start": (every.EveryInduction, "_holds_at_first", lambda *_: True, POLL, "begun"),
-    "a row is forgotten": (every, "rows", say_nothing, POLL, "quiet"),
+    "a row is forgotten": (moves, "rows", say_nothing, POLL, "quiet"),
     "what is written does not show": (system.Layer, "read", as_it_was, POLL, "at_most_one"),
     "whoever there is is the first": (grounding._Moving, "some", always_one, POLL, "only_the_first"),
     "the constant is not left open": (opening.Opening, "opened", as_if_three, HASTY, "complete"),

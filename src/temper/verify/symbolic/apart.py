@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from threading import Thread
+from time import monotonic
 
 import z3
 
-from temper.machine import Family, Proved, filled
+from temper.machine import Family, Finding, Proved, filled
 from temper.verify.prover import Answer, NoProofs, Proofs, Question
-from temper.verify.symbolic.for_every import prove_for_every
+from temper.verify.symbolic.for_every import prove_for_every, shown_for_every
 from temper.verify.symbolic.known import find, keep
 from temper.verify.symbolic.proofs import proofs, shown_again
 
+ROOM_SECONDS = 0.5
+"""So long before its time is over, the solver is asked nothing new."""
 BYTES_MIN = 512 << 20
 """Less memory than this is not enough to begin."""
 
@@ -30,19 +33,21 @@ def answer(question: Question) -> Answer:
     """What can be proved, or whether what is claimed can be shown by its own lemmas.
 
     What can be proved for every value of constants is; of the rest it is asked whether it holds for those that they
-    have. What was proved of this very table before is proved again, which takes a few questions.
+    have, and then whether the lemmas for that show it for every value. What was proved of this very table before is
+    proved again, which takes a few questions.
     """
+    until = monotonic() + question.seconds_max
     if question.claims is not None:
-        return _shown_again(question, question.claims)
+        return _shown_again(question, question.claims, until)
     everywhere = Proofs(()) if question.family is None else _everywhere(question, question.family)
-    proved = {finding.name: finding for finding in everywhere.findings if isinstance(finding.verdict, Proved)}
-    if question.family is not None and not question.thorough and len(proved) == len(everywhere.findings):
+    proved = _proved(everywhere.findings)
+    if proved and not question.thorough and len(proved) == len(everywhere.findings):
         return everywhere
     known = find(question.table)
     found = proofs(
         question.table,
         universe=question.universe,
-        seconds_max=question.seconds_max,
+        seconds_max=until - monotonic(),
         known=known,
         thorough=question.thorough,
     )
@@ -51,15 +56,14 @@ def answer(question: Question) -> Answer:
     if known is None or question.thorough or not known.thorough:
         keep(question.table, found, thorough=question.thorough)
     lemmas = {lemma.name: lemma for lemma in (*found.lemmas, *everywhere.lemmas)}
-    return Proofs(
-        tuple(proved.get(finding.name, finding) for finding in found.findings),
-        tuple(lemmas.values()),
-        found.is_whole,
-        everywhere.seconds + found.seconds,
+    return replace(
+        _also_everywhere(question, found, proved, until),
+        lemmas=tuple(lemmas.values()),
+        seconds=monotonic() - until + question.seconds_max,
     )
 
 
-def _shown_again(question: Question, claims: Iterable[str]) -> Answer:
+def _shown_again(question: Question, claims: Iterable[str], until: float) -> Answer:
     """What is claimed, shown by its own lemmas; what is claimed of a whole family is looked for anew, if that is given.
 
     Lemmas of a family cannot be told from those of its member that a certificate is about.
@@ -73,16 +77,31 @@ def _shown_again(question: Question, claims: Iterable[str]) -> Answer:
     )
     if question.family is None or isinstance(found, NoProofs):
         return found
-    everywhere = _everywhere(question, question.family)
-    proved = {finding.name: finding for finding in everywhere.findings if isinstance(finding.verdict, Proved)}
-    return replace(found, findings=tuple(proved.get(finding.name, finding) for finding in found.findings))
+    return _also_everywhere(question, found, _proved(_everywhere(question, question.family).findings), until)
 
 
 def _everywhere(question: Question, family: Family) -> Proofs:
     """What holds for every value of the family's constants, with lemmas about the table that was asked about."""
-    found = prove_for_every(family, seconds_max=question.seconds_max, known=find(family.table))
+    found = prove_for_every(
+        family, world=question.universe.world, seconds_max=question.seconds_max, known=find(family.table)
+    )
     keep(family.table, found, thorough=True)
     return replace(found, lemmas=filled(found.lemmas, family.of(question.table)))
+
+
+def _also_everywhere(question: Question, found: Proofs, proved: Mapping[str, Finding], until: float) -> Proofs:
+    """What was found, and for every value where that is proved, or shown by the lemmas that were found for one."""
+    wide = dict(proved)
+    left = until - monotonic() - ROOM_SECONDS
+    if question.family is not None and left > 0:
+        rest = replace(found, findings=tuple(each for each in found.findings if each.name not in proved))
+        world = question.universe.world
+        wide |= _proved(shown_for_every(question.family, question.table, rest, world=world, seconds_max=left))
+    return replace(found, findings=tuple(wide.get(finding.name, finding) for finding in found.findings))
+
+
+def _proved(findings: Iterable[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings if isinstance(finding.verdict, Proved)}
 
 
 def answer_parent() -> None:

@@ -17,14 +17,14 @@ from time import monotonic
 
 import z3
 
-from temper.machine import BINDERS, Action, Entity, Family, Property, Type, action_expressions, parts
-from temper.verify.obligations import Row, rows
+from temper.machine import BINDERS, Family, Property, Type, parts
 from temper.verify.symbolic.algebra import View
-from temper.verify.symbolic.anyone import Taken, take
 from temper.verify.symbolic.clauses import LEMMA, is_lemma
+from temper.verify.symbolic.ghosts import Ghosts
+from temper.verify.symbolic.going import Going, goings
 from temper.verify.symbolic.grounding import Everything, everything
-from temper.verify.symbolic.moves import referred
-from temper.verify.symbolic.opening import CODES_MAX, Opening
+from temper.verify.symbolic.moves import Moves, referred
+from temper.verify.symbolic.opening import Opening
 from temper.verify.symbolic.shapes import Term, Texts, Unencodable
 from temper.verify.symbolic.statement import Remembered, Statement
 from temper.verify.symbolic.system import AnySystem, FirstSystem
@@ -51,10 +51,12 @@ class EveryInduction:
     something else.
     """
 
-    def __init__(self, family: Family, seconds_max: float) -> None:
-        self.table, self.until = family.table, monotonic() + seconds_max
+    def __init__(self, family: Family, seconds_max: float, *, world: bool) -> None:
+        ghosts = Ghosts(family.table, world=world)
+        self.table, self.until = ghosts.table, monotonic() + seconds_max
         self.texts = Texts()
-        self.before = AnySystem(self.table, self.texts)
+        self.moves = Moves(ghosts, self.texts)
+        self.before = AnySystem(self.table, self.texts, unread=self.moves.unread)
         self._first = Remembered(FirstSystem(self.table, self.texts))
         self._seen = Remembered(self.before)
         self.opening = Opening(family)
@@ -108,13 +110,8 @@ class EveryInduction:
         return bool(self._check(solver) == z3.unsat)
 
     def _steps(self, statements: Sequence[Statement]) -> list[_Step]:
-        steps = [
-            _Step(self, statements, entity, action, row)
-            for entity in self.table.entities
-            for action, row in rows(entity)
-        ]
-        if len(self.texts.codes) > CODES_MAX:
-            raise Unencodable(f"more than {CODES_MAX} texts")
+        steps = [_Step(self, statements, going) for going in goings(self.moves)]
+        self.opening.look_at(self.texts)
         return steps
 
     def _inductive(self, held: Sequence[str], steps: Sequence[_Step]) -> list[str]:
@@ -188,18 +185,15 @@ class EveryInduction:
 
 
 class _Step:
-    """One row, and a solver that knows it. A candidate holds before it if its mark is assumed."""
+    """One way to go on, and a solver that knows it. A candidate holds before it if its mark is assumed."""
 
-    def __init__(
-        self, induction: EveryInduction, statements: Sequence[Statement], entity: Entity, action: Action, row: Row
-    ) -> None:
-        self.before, self.opening = induction.before, induction.opening
-        self.taken: Taken = take(self.before, entity, action, row)
+    def __init__(self, induction: EveryInduction, statements: Sequence[Statement], going: Going) -> None:
+        self.before, self.opening, self.going = induction.before, induction.opening, going
         self.marks = {each.candidate.name: each.mark for each in statements}
-        known = self._known(statements, action)
-        after = Remembered(self.taken.after)
+        known = self._known(statements)
+        after = Remembered(going.after)
         denied = {each.candidate.name: _denied(each, after) for each in statements}
-        conditions = [everything(condition) for condition in self.taken.conditions]
+        conditions = [everything(condition) for condition in going.conditions]
         said = [
             (each.mark, induction.assumed(each, chosen))
             for each in statements
@@ -207,13 +201,14 @@ class _Step:
         ]
         named = [name for each in (*denied.values(), *conditions) for name in each.named]
         fields = [*self._fields(known)]
-        keys = [key for type_, term in (*self._args(action), *fields) for key in self.opening.keys(type_, term)]
-        terms = _distinct([*named, *keys, *self.opening.written(action_expressions(action)), *induction.written])
+        keys = [key for type_, term in (*going.brought, *fields) for key in self.opening.keys(type_, term)]
+        terms = _distinct([*named, *keys, *self.opening.written(going.expressions), *induction.written])
         facts = [each for condition in conditions for each in condition.of(terms)]
         facts += [z3.Implies(mark, z3.And([*each.of(terms)])) for mark, each in said]
         facts += [fact for type_, term in fields for fact in self.opening.typed(type_, term, terms)]
+        facts += [*self.opening.facts, *self.before.facts, *going.before.facts]
         self.solver = z3.Solver()
-        self.solver.add(self.opening.opened(z3.And([*self.opening.facts, *facts, *self.before.facts])))
+        self.solver.add(self.opening.opened(z3.And(facts)))
         terms += self.opening.least
         self.denied = {name: self.opening.opened(z3.And([*each.of(terms)])) for name, each in denied.items()}
         self._breaking: dict[tuple[str, ...], z3.BoolRef] = {}
@@ -235,37 +230,29 @@ class _Step:
         model = self.solver.model()
         return {name for name in names if z3.is_true(model.eval(self.denied[name], model_completion=True))}
 
-    def _known(self, statements: Iterable[Statement], action: Action) -> dict[str, list[z3.ExprRef]]:
+    def _known(self, statements: Iterable[Statement]) -> dict[str, list[z3.ExprRef]]:
         """The instances that matter: who steps, whom the statements are about, and whom these refer to."""
-        table, row = self.before.table, self.taken.row
+        table = self.before.table
         found: dict[str, dict[int, z3.ExprRef]] = {entity.name: {} for entity in table.entities}
 
         def know(entity: str, ident: z3.ExprRef) -> None:
             if not table.entity(entity).single:  # the one instance has one name
                 found[entity][ident.get_id()] = ident
 
-        know(row.entity, self.taken.ident)
+        for entity, ident in self.going.mentioned:
+            know(entity, ident)
         for statement in statements:
             for (_, entity), ident in zip(statement.candidate.variables, statement.chosen, strict=True):
                 know(entity, ident)
-        for entity, ident in self.taken.mentioned:
-            know(entity, ident)
-        for type_, term in self._args(action):
-            if (of := referred(type_)) is not None:
-                know(of, term[0])
         for single in table.entities:
             if single.single:
                 code = z3.IntVal(self.before.texts.code(single.name))
                 found[single.name][code.get_id()] = code
-        for type_, term in [*self._fields({name: [*idents.values()] for name, idents in found.items()})]:
+        near = [*self._fields({name: [*idents.values()] for name, idents in found.items()})]
+        for type_, term in (*self.going.brought, *near):
             if (of := referred(type_)) is not None:
                 know(of, term[0])
         return {name: [*idents.values()] for name, idents in found.items()}
-
-    def _args(self, action: Action) -> Iterator[tuple[Type, Term]]:
-        for param in action.params:
-            if param.name in self.taken.args:
-                yield param.type, self.taken.args[param.name]
 
     def _fields(self, known: Mapping[str, Sequence[z3.ExprRef]]) -> Iterator[tuple[Type, Term]]:
         """The data of the instances that matter, before the step."""

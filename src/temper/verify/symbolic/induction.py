@@ -82,6 +82,10 @@ class Induction:
         self._kept: dict[tuple[str, int], frozenset[str]] = {}
         """Goal and move: what had to be believed for the one to be kept by the other."""
 
+    def solver(self) -> z3.Solver:
+        """A solver that knows nothing yet."""
+        return z3.SimpleSolver()
+
     def decide(self, goals: Sequence[Goal]) -> Found:
         """Which goals hold for ever, as far as the solver can tell."""
         found, began = Found(), monotonic()
@@ -278,7 +282,7 @@ class Induction:
             goal = holds(belief.claim, first, witnesses(belief.claim), self.texts)
         except Unencodable:
             return False
-        solver = z3.SimpleSolver()
+        solver = self.solver()
         solver.add(z3.Not(goal))
         return bool(self._check(solver) == z3.unsat)
 
@@ -309,7 +313,7 @@ class _Asked:
 
     def __init__(self, induction: Induction, move: Move) -> None:
         self.ghosts, self.move, self.texts = induction.ghosts, move, induction.texts
-        self.solver = z3.SimpleSolver()
+        self.solver = induction.solver()
         self.solver.set("core.minimize", True)
         self.solver.add(*move.conditions)
         self.fits = z3.Bool("everything fits")

@@ -19,6 +19,7 @@ from temper.machine import (
     Expression,
     Family,
     Field,
+    IntType,
     MapType,
     Op,
     OptionType,
@@ -62,6 +63,12 @@ def keyed(family: Family, opening: Opening, sampled: int = SAMPLED) -> tuple[Pro
     return tuple(found.values())
 
 
+def is_keyed(family: Family) -> bool:
+    """Whether some entity has something for each value of an open range."""
+    ends = {number for _, number in family.stand_ins}
+    return any(isinstance(key, IntType) and key.hi in ends for each in family.table.entities for key in _keys(each))
+
+
 def _views(member: TransitionTable) -> list[View]:
     sample = PlainSearch(member, universe(member))
     sample.go(SAMPLE)
@@ -95,8 +102,7 @@ def _premises(entity: Entity) -> Iterator[Expression | None]:
 
 def _bodies(entity: Entity, opening: Opening, called: Mapping[Type, str]) -> Iterator[Expression]:
     """What is so for each key of an open range, for one at most, or not for two."""
-    keys: list[Type] = [key for field in entity.fields if (key := _key(field, opening)) is not None]
-    for key in dict.fromkeys(keys):
+    for key in dict.fromkeys(filter(opening.is_open, _keys(entity))):
         each = _Every(key, called.get(key, ""))
         one = [*_atoms(entity, key, K)]
         other = [*_atoms(entity, key, L)]
@@ -162,13 +168,12 @@ def _said_of(entity: Entity, field: Field, key: Type, of: Expression) -> Iterato
             yield "is", _eq(own, Expression(Op.SOME, field.type, (of,)))
 
 
-def _key(field: Field, opening: Opening) -> Type | None:
-    match field.type:
-        case SetType(key) | MapType(key, _) | OptionType(key) if opening.is_open(key):
-            return key
-        case key if opening.is_open(key):
-            return key
-    return None
+def _keys(entity: Entity) -> Iterator[Type]:
+    """The types by which the entity has something for each of their values."""
+    for field in entity.fields:
+        match field.type:
+            case SetType(key) | MapType(key, _):
+                yield key
 
 
 # Expressions.

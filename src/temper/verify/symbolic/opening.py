@@ -9,7 +9,7 @@ import z3
 
 from temper.machine import Entity, EnumType, Expression, Family, IntType, MapType, Op, OptionType, SetType, Type, parts
 from temper.report import Span
-from temper.verify.symbolic.shapes import Term, Unencodable, get, has, within
+from temper.verify.symbolic.shapes import Term, Texts, Unencodable, get, has, within
 
 CODES_MAX = 900
 """Members, states and texts are numbered, and all stand-ins are larger."""
@@ -20,13 +20,20 @@ class Opening:
 
     def __init__(self, family: Family) -> None:
         numbers = [number for _, number in family.stand_ins]
-        if any(len(listed) > CODES_MAX for listed in _listed(family.table)) or min(numbers) <= CODES_MAX:
+        if any(len(listed) > CODES_MAX for listed in _listed(family.table)) or any(
+            number <= CODES_MAX for number in numbers
+        ):
             raise Unencodable(f"more than {CODES_MAX} members or states")
         self.numbers = frozenset(numbers)
         self._names = [(z3.IntVal(number), z3.Int(f"constant.{name}")) for name, number in family.stand_ins]
         ranges = {type_ for type_ in _types(family.table) if isinstance(type_, IntType) and self.is_open(type_)}
         self.facts = [self.opened(type_.lo <= z3.IntVal(type_.hi)) for type_ in ranges]
         self.least = [z3.IntVal(lo) for lo in sorted({type_.lo for type_ in ranges})]
+
+    def look_at(self, texts: Texts) -> None:
+        """Raises `Unencodable` if there are so many texts that the number of one could be a stand-in."""
+        if len(texts.codes) > CODES_MAX:
+            raise Unencodable(f"more than {CODES_MAX} texts")
 
     def opened(self, formula: z3.BoolRef) -> z3.BoolRef:
         """The formula with names in the place of the stand-ins."""

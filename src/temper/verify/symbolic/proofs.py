@@ -174,10 +174,11 @@ def _finding(table: TransitionTable, name: str, verdict: Verdict) -> Finding:
 def _verdict(name: str, found: Found) -> Verdict:
     if name not in found.proved:
         return Unknown(NOT_SHOWN)
-    return Proved(", ".join(["by induction", *_with(found.proved[name])]))
+    return Proved(", ".join(["by induction", *leaning(found.proved[name])]))
 
 
-def _with(others: tuple[Property, ...]) -> Iterator[str]:
+def leaning(others: Sequence[Property]) -> Iterator[str]:
+    """What a proof leans on, in words."""
     named = [f"`{other.name}`" for other in others if not is_lemma(other)]
     lemmas = [f"`{said(other)}`" for other in others if is_lemma(other)]
     if named:

@@ -75,14 +75,11 @@ class Own(Known):
 
 
 class Taking:
-    """One row, taken by the instance `ident` with these arguments, if all of `conditions` hold and everything fits.
-
-    Without ghosts nothing is said of what is pending or armed.
-    """
+    """One row, taken by the instance `ident` with these arguments, if all of `conditions` hold and everything fits."""
 
     def __init__(
         self,
-        ghosts: Ghosts | None,
+        ghosts: Ghosts,
         before: System,
         texts: Texts,
         entity: Entity,
@@ -135,7 +132,7 @@ class Taking:
         control = source if self.case.target is None else self._state(self.case.target)
         sight = self._sight(data, control)
         self._write(data, control)
-        for number, template in enumerate(self.case.deliveries if self.ghosts else ()):
+        for number, template in enumerate(self.case.deliveries):
             self._hand_on(self._place(number), template, sight, children.get(number))
 
     def _write(self, data: Own, control: z3.ExprRef) -> None:
@@ -149,7 +146,7 @@ class Taking:
                 changed[field] = data[field]
         for field in written - {*changed}:
             changed[field] = self._any(self.types[field], field, unset=True)
-        for timer, armed in self._timers() if self.ghosts else ():
+        for timer, armed in self._timers():
             changed[armed_field(timer)] = (z3.BoolVal(armed),)
         self.writes |= {(name, field) for field in changed}
         if is_new or self.case.target not in {None, self.row.source}:
@@ -242,7 +239,6 @@ class Taking:
     # Deliveries.
 
     def _place(self, number: int) -> Place:
-        assert self.ghosts is not None, "what is handed on has a place"
         return next(
             place
             for place in self.ghosts.places_of(self.entity.name)
@@ -257,12 +253,10 @@ class Taking:
                 child = z3.FreshInt("child")
                 self.laws += [child >= 0, z3.Not(self.before.exists(template.entity, child))]
                 self.laws += [child != other for other in found.values()]
+                self.laws.append(z3.Not(self.before.exists(self.ghosts.burnt[template.entity], child)))
                 self.unborn.append((template.entity, child))
                 self.mentioned.append((template.entity, child))
-                if self.ghosts is not None:
-                    burnt = self.ghosts.burnt[template.entity]
-                    self.laws.append(z3.Not(self.before.exists(burnt, child)))
-                    self.mentioned.append((burnt, child))
+                self.mentioned.append((self.ghosts.burnt[template.entity], child))
                 found[number] = child
                 if template.into:
                     data.written[template.into] = (child,)
@@ -334,11 +328,10 @@ class Taking:
 
     def _withdraw(self, effect: str) -> None:
         """What is pending in the lane is settled by nobody any more, and may reach the world all the same."""
-        name, ghosts = self.entity.name, self.ghosts
-        assert ghosts is not None, "what is pending has a place"
-        for place in ghosts.lane(name, effect):
+        name = self.entity.name
+        for place in self.ghosts.lane(name, effect):
             under = self.after
-            late = ghosts.late.get((name, effect))
+            late = self.ghosts.late.get((name, effect))
             if late is not None:
                 self._become_late(place, late, under)
             after, is_ours = self.after, _is_ours(under, place, self.ident)
@@ -357,7 +350,6 @@ class Taking:
         def args(name: str) -> Written:
             return lambda one: under.read(place.name, was(one), name)
 
-        assert self.ghosts is not None, "what is pending has a place"
         fields = [field.name for field in self.ghosts.table.entity(late).fields]
         self.after = Layer(
             after,
