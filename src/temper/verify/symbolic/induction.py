@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from time import monotonic
+from time import process_time
 
 import z3
 
@@ -64,11 +64,13 @@ class Induction:
     ) -> None:
         """Lemmas are learnt from the samples, if there are any; those that are given are tried besides.
 
+        The seconds are those in which this process thinks: what others take of the processors is not counted.
+
         `questions` says how many of them each goal is worth, in each round.
         """
         self.rounds = questions
         self.ghosts, self.views = ghosts, samples.views if samples else []
-        self.until = monotonic() + seconds_max
+        self.until = process_time() + seconds_max
         self.texts = Texts()
         self.moves = tuple(Moves(ghosts, self.texts).all())
         self.clauses = Clauses(samples) if samples else None
@@ -88,7 +90,7 @@ class Induction:
 
     def decide(self, goals: Sequence[Goal]) -> Found:
         """Which goals hold for ever, as far as the solver can tell."""
-        found, began = Found(), monotonic()
+        found, began = Found(), process_time()
         asked: list[Goal] = []
         for goal in goals:
             because = self._at_once(goal)
@@ -105,7 +107,7 @@ class Induction:
             if goal.name not in left:
                 leant = self._leaning(goal)
                 found.proved[goal.name] = tuple(self.believed[name].claim for name in leant if name != goal.name)
-        found.queries, found.is_cut, found.seconds = self.queries, self.is_cut, monotonic() - began
+        found.queries, found.is_cut, found.seconds = self.queries, self.is_cut, process_time() - began
         return found
 
     def _round(self, asked: Sequence[Goal], queries_max: int) -> dict[str, str]:
@@ -303,7 +305,7 @@ class Induction:
         return answer
 
     def _left(self) -> float:
-        left = self.until - monotonic()
+        left = self.until - process_time()
         self.is_cut |= left <= 0
         return left
 
