@@ -218,6 +218,13 @@ def within(type_: Type, term: Term, *, unset: bool = False) -> z3.BoolRef:
             return z3.BoolVal(True)
 
 
+def in_range(type_: Type, term: Term) -> z3.BoolRef:
+    """That what is written stays within the range and size of its type, if it was well typed but for that."""
+    if isinstance(type_, SetType) and few(type_.of) is None:
+        return term[1] <= type_.size_max
+    return within(type_, term, unset=True)
+
+
 def _is_small(sort: z3.SortRef, members: z3.ExprRef, size: z3.ExprRef) -> z3.BoolRef:
     """That a set of up to two members has no others; of a larger one it is not said how many there are."""
     nobody, there = z3.K(sort, z3.BoolVal(False)), z3.BoolVal(True)

@@ -38,6 +38,7 @@ from temper.verify.symbolic.shapes import (
     equal,
     few,
     has,
+    in_range,
     put,
     sorts,
     within,
@@ -216,7 +217,7 @@ class Taking:
         name = f"{self.entity.name}.{update.name}"
         if update.key is None:
             value = as_type(meaning(update.value, sight), update.value.type, type_)
-            self._fits(type_, name, within(type_, value, unset=True))
+            self._fits(type_, name, in_range(type_, value))
             return value
         assert isinstance(type_, MapType), f"only a map is updated by key, and {update.name} is none"
         key = as_type(meaning(update.key, sight), update.key.type, type_.key)
@@ -224,7 +225,7 @@ class Taking:
         for other in keys.setdefault(update.name, []):
             self.distinct.append(z3.Not(equal(type_.key, key, other)))
         keys[update.name].append(key)
-        self._fits(type_, name, z3.And(within(type_.key, key), within(type_.value, value, unset=True)))
+        self._fits(type_, name, z3.And(within(type_.key, key), in_range(type_.value, value)))
         return put(type_, held, key, value)
 
     def _fits(self, type_: Type, name: str, fits: z3.BoolRef | None) -> None:
@@ -369,7 +370,7 @@ class Taking:
             expression = given[param.name]
             try:
                 value = as_type(meaning(expression, sight), expression.type, param.type)
-                self._fits(param.type, f"{whom}.{param.name}", within(param.type, value, unset=True))
+                self._fits(param.type, f"{whom}.{param.name}", in_range(param.type, value))
             except Unencodable:
                 self._fits(param.type, f"{whom}.{param.name}", None)
                 with suppress(Unencodable):
