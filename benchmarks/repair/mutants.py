@@ -47,9 +47,9 @@ def mended(mutant: Mutant) -> tuple[int, int]:
 
 
 def main() -> None:
-    asked = [
-        each for each in mutants() if each.steps is not None and (not sys.argv[1:] or each.example in sys.argv[1:])
-    ]
+    named = set(sys.argv[1:])
+    wrong = [each for each in mutants() if each.steps is not None]
+    asked = [each for each in wrong if not named or named & {each.example, f"{each.example}/{each.name}"}]
     began, found, back, first = monotonic(), 0, 0, 0
     for mutant in asked:
         print(f"{mutant.example}/{mutant.name}: {mutant.caught}", flush=True)

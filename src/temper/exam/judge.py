@@ -231,7 +231,7 @@ def _advice(fault: Fault) -> str:
     """What to say of it, where no property was found that does."""
     match fault.kind:
         case "forbid-dropped" | "condition-dropped" | "permit-widened":
-            return "who may call is no part of what a property reads; a guard that reads `caller`, or data, is"
+            return "who may call is nothing that a property reads; `temper who` tells, and `temper diff` what changes"
         case "source-dropped" | "source-added":
             return f"say in which states `{fault.where}` may happen, or what is `possible` from each of them"
         case "do-dropped" | "send-dropped" | "spawn-dropped" | "outcome-ignored" | "refusal-dropped":

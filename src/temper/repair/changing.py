@@ -22,6 +22,7 @@ from temper.machine import (
 )
 from temper.pipeline import Read
 from temper.repair.evidence import Evidence, Occasion
+from temper.repair.guarding import spoken_of
 from temper.repair.repair import AS_IT_IS, OTHER_RULES, WORLD, Repair
 
 Path = tuple[str | int, ...]
@@ -50,12 +51,13 @@ def changing(read: Read, sheet: Sheet, table: TransitionTable, shown: Evidence) 
         if fault.kind in TWEAKS | OMISSIONS and fault.action in shown.touched:
             is_world = table.entity(fault.action.partition(".")[0]).world
             yield Repair(fault.kind, fault.message, fault.edits, WORLD if is_world else AS_IT_IS, 1)
+    sought = spoken_of(table, shown)
     for occasion in shown.occasions:
         entity = table.entity(occasion.entity)
         if entity.world:
             continue
         for path, said in _places(sheet, occasion):
-            yield from _updates(sheet, entity, occasion, path, said)
+            yield from _updates(sheet, entity, occasion, path, said, sought)
             yield from _targets(sheet, entity, path, said)
             yield from _other_messages(sheet, table, path, said)
 
@@ -70,7 +72,9 @@ def _places(sheet: Sheet, occasion: Occasion) -> Iterator[tuple[Path, str]]:
         yield (*path, "cases", occasion.case), f"case {occasion.case} of `{occasion.name}`"
 
 
-def _updates(sheet: Sheet, entity: Entity, occasion: Occasion, path: Path, said: str) -> Iterator[Repair]:
+def _updates(
+    sheet: Sheet, entity: Entity, occasion: Occasion, path: Path, said: str, sought: frozenset[str]
+) -> Iterator[Repair]:
     """Sets a field that the row leaves as it is."""
     action = entity.action(occasion.action)
     for field in entity.fields:
@@ -82,7 +86,7 @@ def _updates(sheet: Sheet, entity: Entity, occasion: Occasion, path: Path, said:
                 edit = sheet.entry((*path, "set"), field.name, sheet.scalar(value))
             else:
                 edit = sheet.entry(path, "set", f"{{{field.name}: {sheet.scalar(value)}}}", after=BEFORE_SET)
-            yield Repair("update-added", message, (edit,), OTHER_RULES)
+            yield Repair("update-added", message, (edit,), OTHER_RULES, 0 if field.name in sought else 1)
 
 
 def _values(name: str, type_: Type, action: Action) -> Iterator[str]:

@@ -26,7 +26,7 @@ def guarding(
 
     Those come later that would also have kept one of the `wanted` from happening.
     """
-    sought = _spoken_of(table, shown)
+    sought = spoken_of(table, shown)
     for occasion in shown.occasions:
         cost = WORLD if table.entity(occasion.entity).world else AS_IT_IS
         spared = _spared(table, occasion, wanted)
@@ -39,7 +39,7 @@ def guarding(
         yield from _in_policies(read, table, occasion)
 
 
-def _spoken_of(table: TransitionTable, shown: Evidence) -> frozenset[str]:
+def spoken_of(table: TransitionTable, shown: Evidence) -> frozenset[str]:
     """The names that the refuted property reads."""
     property_ = next((each for each in table.properties if each.name == shown.finding.name), None)
     if property_ is None:

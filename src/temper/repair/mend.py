@@ -6,7 +6,7 @@ takes a moment, so that few have to be verified in full.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
@@ -228,7 +228,7 @@ def _proposals(patient: Patient, shown: Evidence) -> list[Repair]:
         "answering": answering(sheet, patient.table, shown),
     }
     found: list[tuple[tuple[int, int, int, int], Repair]] = []
-    for rank, name in enumerate(_order(patient.table, shown.finding)):
+    for name, rank in _ranks(patient.table, shown.finding).items():
         for repair in groups[name]:
             is_tweak = repair.kind in TWEAKS
             key = (repair.cost == WORLD, -1 if is_tweak else rank, repair.relevance, size(patient.read, repair))
@@ -236,8 +236,12 @@ def _proposals(patient: Patient, shown: Evidence) -> list[Repair]:
     return [repair for _, repair in sorted(found, key=lambda pair: pair[0])]
 
 
-def _order(table: TransitionTable, finding: Finding) -> Iterator[str]:
-    """Which repairs are looked for first: what must never happen is kept from it, what must come is made to."""
-    kinds = {each.name: each.kind for each in table.properties}
-    comes = finding.name.startswith(("handled:", "moves:")) or kinds.get(finding.name) is PropertyKind.EVENTUALLY
-    yield from ("answering", "changing", "guarding") if comes else ("guarding", "changing", "answering")
+def _ranks(table: TransitionTable, finding: Finding) -> dict[str, int]:
+    """Which repairs are looked for first: what must never happen is kept from it, what must come is made to.
+
+    A step that is not as it should be may be kept from it, or changed, whichever is smaller.
+    """
+    kind = next((each.kind for each in table.properties if each.name == finding.name), None)
+    if finding.name.startswith(("handled:", "moves:")) or kind is PropertyKind.EVENTUALLY:
+        return {"answering": 0, "changing": 1, "guarding": 2}
+    return {"guarding": 0, "changing": 0 if kind is PropertyKind.STEP else 1, "answering": 2}
