@@ -263,5 +263,5 @@ def test_a_check_does_not_import_the_compiler() -> None:
 
 
 def test_a_certificate_names_the_compiler_that_had_a_say() -> None:
-    assert [name for name, _ in certify(twophase(3)).made_with] == ["temper", "python"]
-    assert [name for name, _ in certify(twophase(4)).made_with] == ["temper", "llvmlite", "python"]
+    assert [name for name, _ in certify(twophase(3)).made_with] == ["temper", "verifiers", "python"]
+    assert [name for name, _ in certify(twophase(4)).made_with] == ["temper", "verifiers", "llvmlite", "python"]
