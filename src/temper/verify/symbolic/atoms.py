@@ -36,7 +36,7 @@ from temper.machine import (
     parts,
 )
 from temper.machine.python import Constants, Names, define, python_source, variable_name
-from temper.verify.symbolic.ghosts import MANY
+from temper.verify.symbolic.ghosts import MANY, TAKEN, taken_ids
 
 MEMBERS_MAX = 8
 """An enum with more members is not gone through."""
@@ -151,6 +151,7 @@ class _Atoms:
         values = list(self._values(entity, own))
         yield from self._state(entity, own, unborn=False)
         near: list[Expression] = []
+        taken = {each.name for each in self.table.entities}
         for value in values:
             yield from self._alone(value)
             to = value
@@ -160,6 +161,8 @@ class _Atoms:
                 if to.type.entity == entity:
                     yield _same(value, own)
                 yield from self._state(to.type.entity, to, unborn=True)
+                if (ids := taken_ids(to.type.entity)) in taken:
+                    yield _taken(value, ids)
                 for far in self._values(to.type.entity, to):
                     near.append(far)
                     yield from self._alone(far)
@@ -231,6 +234,13 @@ class _Atoms:
                 if finite_values(of) is None:
                     size = Expression(Op.LEN, IntType(0, value.type.size_max), (value,))
                     yield from (_le(_literal(size.type, n), size) for n in self.numbers if 1 < n < 10)
+
+
+def _taken(value: Expression, ids: str) -> Expression:
+    """That the id to which a value refers is taken."""
+    type_ = EnumType(f"{ids}.state", (NEW, TAKEN))
+    state = Expression(Op.READ, type_, (Expression(Op.THE, RefType(ids), (value,)),), name="state")
+    return _eq(state, _literal(type_, TAKEN))
 
 
 @cache

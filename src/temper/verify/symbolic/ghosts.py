@@ -2,14 +2,14 @@
 
 A proof says something of *any* instance. So that it can say something of any pending message as well, each site that
 hands something on becomes an entity: what it has handed on and nobody has consumed are its instances. Late requests
-are one, too, for each owner and effect, and so are ids whose constructor was rejected. Which timers are armed, and how
-many deliveries of a site are pending, become fields of the instance that owns them.
+are one, too, for each owner and effect, and so are the ids that no spawn can draw any more. Which
+timers are armed, and how many deliveries of a site are pending, become fields of the instance that owns them.
 
 | entity                          | its instances                               | its fields                   |
 | ------------------------------- | ------------------------------------------- | ---------------------------- |
 | `shift_traffic of Deploy.start` | what was asked or sent there and is pending | owner, to, args.x, performed |
 | `late write of Node`            | requests that may still reach the world     | owner, args.x                |
-| `refused Payment`               | ids that stay `new` for ever                |                              |
+| `taken Payment`                 | ids that exist, are about to, or never will |                              |
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from temper.machine import (
     templates,
 )
 
-PENDING, REFUSED, LATE, BURNT = "pending", "refused", "late", "burnt"
+PENDING, REFUSED, LATE, TAKEN = "pending", "refused", "late", "taken"
 OWNER, TO, PERFORMED, PASSED = "owner", "to", "performed", "args."
 MANY = IntType(0, 10**30)
 """How many deliveries may be pending: no run reaches the end of it."""
@@ -79,8 +79,8 @@ class Ghosts:
             for place in self.places.values()
             if isinstance(place.template, Request) and place.performs
         }
-        self.burnt = {
-            place.template.entity: f"refused {place.template.entity}"
+        self.taken = {
+            place.template.entity: taken_ids(place.template.entity)
             for place in self.places.values()
             if isinstance(place.template, Spawn)
         }
@@ -126,8 +126,8 @@ class Ghosts:
         for (owner, effect), name in self.late.items():
             fields = [Field(OWNER, RefType(owner), None), *map(_passed, self.original.effect(effect).params)]
             yield _entity(name, fields, [LATE])
-        for name in self.burnt.values():
-            yield _entity(name, [], [BURNT])
+        for name in self.taken.values():
+            yield _entity(name, [], [TAKEN])
 
     # A system of which everything is known.
 
@@ -157,10 +157,11 @@ class Ghosts:
             found[Address(name, f"{number}")] = Cell(
                 name, f"{number}", LATE, (late.owner.id, *_given(late.args, params))
             )
-        for address in system.burnt:
-            if address.entity in self.burnt:
-                name = self.burnt[address.entity]
-                found[Address(name, address.id)] = Cell(name, address.id, BURNT, ())
+        spawning = [mail.child for mail in system.mail if isinstance(mail, Spawning)]
+        for address in (*(cell.address for cell in system.cells), *spawning, *system.burnt):
+            if address.entity in self.taken:
+                ident = Address(self.taken[address.entity], address.id)
+                found[ident] = Cell(*ident, TAKEN, ())
         for cell in system.cells:
             if cell.entity not in {entity.name for entity in self.entities}:
                 continue
@@ -171,6 +172,11 @@ class Ghosts:
             ]
             found[cell.address] = cell._replace(data=(*cell.data, *ghosts))
         return found
+
+
+def taken_ids(entity: str) -> str:
+    """The entity whose instances are the ids that are not to be had any more."""
+    return f"taken {entity}"
 
 
 def armed_field(timer: str) -> str:

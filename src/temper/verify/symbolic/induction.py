@@ -408,6 +408,9 @@ class _Asked:
     def _know_places(self, known: Mapping[str, Sequence[z3.ExprRef]]) -> None:
         """What holds of everything pending: somebody owns it, and it is counted there."""
         before = self.move.before
+        for entity, taken in self.ghosts.taken.items():
+            for ident in known.get(entity, ()):
+                self.solver.add(z3.Implies(before.exists(entity, ident), before.exists(taken, ident)))
         for place in self.ghosts.places.values():
             idents = known.get(place.name, ())
             fresh = [ident for ident in idents if ident.get_id() not in self._placed]
@@ -418,6 +421,9 @@ class _Asked:
                 there = before.exists(place.name, ident)
                 owned = z3.And(owner >= 0, before.exists(place.site.entity, owner), held >= 1)
                 self.solver.add(z3.Implies(there, owned))
+                if isinstance(place.template, Spawn):
+                    to, taken = before.read(place.name, ident, TO)[0], self.ghosts.taken[place.template.entity]
+                    self.solver.add(z3.Implies(there, z3.And(to >= 0, before.exists(taken, to))))
                 for other in idents:
                     both = z3.And(there, before.exists(place.name, other), other != ident)
                     same = before.read(place.name, other, OWNER)[0] == owner

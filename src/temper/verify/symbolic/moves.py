@@ -116,9 +116,9 @@ class Moves:
             found.conditions.append(self._permitted(entity, action, taking))
         if row.source == NEW:
             taking.unborn.append((entity.name, ident))
-            if (burnt := self.ghosts.burnt.get(entity.name)) is not None:
-                found.conditions.append(z3.Not(found.before.exists(burnt, ident)))
-                found.mentioned.append((burnt, ident))
+            if (taken := self.ghosts.taken.get(entity.name)) is not None:
+                found.conditions.append(z3.Not(found.before.exists(taken, ident)))
+                found.mentioned.append((taken, ident))
         return found.move(taking)
 
     def _permitted(self, entity: Entity, action: Action, taking: Taking) -> z3.BoolRef:
@@ -143,22 +143,12 @@ class Moves:
             if not isinstance(template, Spawn):
                 draft.unborn.append((entity.name, to))
             taking = draft.take(entity, action, row, to, draft.passed())
-            accepts = _accepts(taking)
-            if isinstance(template, Spawn):
-                is_burnt = draft.before.exists(self.ghosts.burnt[entity.name], to)
-                draft.mentioned.append((self.ghosts.burnt[entity.name], to))
-                draft.conditions.append(z3.Not(is_burnt))
-                accepts = None if accepts is None else z3.And(accepts, z3.Not(is_burnt))
-            accepted.append(accepts)
+            accepted.append(_accepts(taking))
             yield draft.move(taking)
         draft = self._consume(place, PENDING, f"{place.name} is refused", keep=template.refused != (IGNORE,))
         to = draft.read(TO)[0]
         draft.conditions.append(_declines(accepted))
-        if isinstance(template, Spawn):
-            burnt = self.ghosts.burnt[template.entity]
-            draft.write(burnt, to, z3.IntVal(0), {})
-            draft.mentioned.append((burnt, to))
-        else:
+        if not isinstance(template, Spawn):
             draft.unborn.append((entity.name, to))
         if template.refused != (IGNORE,):
             draft.write(place.name, draft.ident, z3.IntVal(1), {})

@@ -29,8 +29,10 @@ from temper.verify.symbolic.samples import Samples
 
 QUESTIONS = (60,)
 """So many questions for each property are always worth it."""
-QUESTIONS_THOROUGH = (150, 1_500)
+QUESTIONS_THOROUGH = (150, 1_500, 6_000)
 """So many are asked in each round where proofs are wanted; what is shown in one is known in the next."""
+LEMMAS_TOLD = 8
+"""So many lemmas of a proof are told; the certificate has them all."""
 NOT_SHOWN = "induction: it is not shown that every step keeps it"
 
 
@@ -184,7 +186,8 @@ def leaning(others: Sequence[Property]) -> Iterator[str]:
     if named:
         yield "with " + ", ".join(named)
     if lemmas:
-        yield f"by the lemma{'s' * (len(lemmas) > 1)} " + "; ".join(lemmas)
+        more = f"; and {len(lemmas) - LEMMAS_TOLD} more" if len(lemmas) > LEMMAS_TOLD else ""
+        yield f"by the lemma{'s' * (len(lemmas) > 1)} " + "; ".join(lemmas[:LEMMAS_TOLD]) + more
 
 
 def _words(failed: z3.Z3Exception) -> str:

@@ -155,6 +155,8 @@ class Taking:
         if is_new:  # what did not exist read as its defaults, and exists now
             self.writes |= {(name, EXISTS), *((name, field) for field in self.types)}
         self.after = write(self.after, name, self.ident, control, changed)
+        if is_new:
+            self._take_id(name, self.ident)
 
     def _timers(self) -> Iterator[tuple[str, bool]]:
         """The timers that this row arms or disarms; others are as before."""
@@ -254,10 +256,10 @@ class Taking:
                 child = z3.FreshInt("child")
                 self.laws += [child >= 0, z3.Not(self.before.exists(template.entity, child))]
                 self.laws += [child != other for other in found.values()]
-                self.laws.append(z3.Not(self.before.exists(self.ghosts.burnt[template.entity], child)))
+                self.laws.append(z3.Not(self.before.exists(self.ghosts.taken[template.entity], child)))
                 self.unborn.append((template.entity, child))
                 self.mentioned.append((template.entity, child))
-                self.mentioned.append((self.ghosts.burnt[template.entity], child))
+                self.mentioned.append((self.ghosts.taken[template.entity], child))
                 found[number] = child
                 if template.into:
                     data.written[template.into] = (child,)
@@ -274,6 +276,7 @@ class Taking:
                 self._send(place, data, z3.BoolVal(True))
             case Spawn():
                 assert child is not None, "what is spawned has an id"
+                self._take_id(template.entity, child)
                 self._send(place, {**data, TO: (child,)}, z3.BoolVal(True))
             case Send():
                 self._send_to(place, template, data, sight)
@@ -318,6 +321,13 @@ class Taking:
         more = z3.FreshInt("many")
         self.laws.append(more >= 0)
         self._count(place, more)
+
+    def _take_id(self, entity: str, ident: z3.ExprRef) -> None:
+        """The id is not to be had any more, where somebody might draw it."""
+        taken = self.ghosts.taken.get(entity)
+        if taken is not None:
+            self.after = write(self.after, taken, ident, z3.IntVal(0), {})
+            self.writes |= {(taken, "state"), (taken, EXISTS)}
 
     def _appear(self, place: Place, data: Mapping[str, Term]) -> None:
         self.writes |= {(place.name, name) for name in ("state", EXISTS, *data)}
