@@ -16,7 +16,8 @@ from temper.pipeline import Read, build, build_read, read
 from temper.report import Diagnostic, Source
 from temper.verify import certify
 from temper.verify.symbolic import induction, moves, prove, shapes, system, taking
-from temper.verify.symbolic.clauses import said
+from temper.verify.symbolic.atoms import Kind
+from temper.verify.symbolic.clauses import property_of, said
 from temper.verify.symbolic.ghosts import Ghosts
 from temper.verify.symbolic.goals import Always, Fitting
 from temper.verify.symbolic.proofs import NOT_SHOWN, goals, shown
@@ -260,3 +261,33 @@ def test_proofs_lean_on_policies() -> None:
     assert isinstance(found["any_sum"], Unknown)
     wide = POLICY.replace("<= 10", "<= 11")
     assert isinstance(verdicts(table_of(GUARDED, wide))["small_sums"], Unknown)
+
+
+NAMESAKES = """
+temper: 1
+blueprint: seats
+roles: [clerk]
+entities:
+  Desk:
+    data: {seat: Seat | None}
+    states: [bare, asked]
+    waits: [bare, asked]
+    actions:
+      make: {by: clerk, from: new, to: bare}
+      ask: {by: clerk, from: bare, to: asked, spawn: [{entity: Seat, action: place, as: seat, refused: ignore}]}
+  Seat:
+    states: [free, taken]
+    waits: [free, taken]
+    actions:
+      place: {from: new, to: free}
+      sit: {by: clerk, from: free, to: taken}
+"""
+
+
+def test_lemmas_that_read_alike_have_names_of_their_own() -> None:
+    """One would stand for the other: here an id that is `taken`, and a seat that is."""
+    found = Samples(Ghosts(table_of(NAMESAKES), world=False)).atoms(Kind("Desk"))
+    alike = [said(property_of(found, (at,))) for at in range(len(found.literals))]
+    assert len(set(alike)) < len(alike), "two of them read alike"
+    names_ = {property_of(found, (at,)).name for at in range(len(found.literals))}
+    assert len(names_) == len(found.literals)

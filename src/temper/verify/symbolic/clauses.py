@@ -9,6 +9,8 @@ universal invariants*, 2015, weakened by examples instead of by the solver).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
 
 from temper.machine import BOOL, Expression, Op, Property, PropertyKind, RefType, SetType, text
 from temper.verify.symbolic.atoms import Atoms, K, Kind, X, Y, kinds, negated
@@ -118,9 +120,13 @@ def property_of(atoms: Atoms, chosen: Sequence[int]) -> Property:
         every = Expression(Op.VALUES, SetType(kind.key))
         met = premise or Expression(Op.LITERAL, BOOL, value=True)
         body, premise = Expression(Op.ALL, BOOL, (every, met, body), name=K), None
-    whose = ", ".join(f"{name} in {entity}" for name, entity in variables)
-    said = f"{LEMMA}{whose}:{'' if premise is None else text(premise)}:{text(body)}"
-    return Property(said, PropertyKind.ALWAYS, variables, premise, body)
+    lemma = Property("", PropertyKind.ALWAYS, variables, premise, body)
+    return replace(lemma, name=f"{LEMMA}{said(lemma)} #{_digest(lemma)}")
+
+
+def _digest(lemma: Property) -> str:
+    """What a lemma is, beyond how it reads: proofs know it by its name, and two may read alike and differ."""
+    return sha256(repr((lemma.variables, lemma.whenever, lemma.body)).encode()).hexdigest()[:16]
 
 
 def _is_conclusion(literal: Expression) -> tuple[bool, bool]:

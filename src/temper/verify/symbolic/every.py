@@ -271,10 +271,6 @@ def _simplest_first(candidates: Iterable[Property]) -> Iterator[list[str]]:
         yield [name for name, weight in weights.items() if weight <= most]
 
 
-def _quantifiers(of: Property) -> int:
-    return sum(part.op in BINDERS for part in parts(of.body))
-
-
 def _denied(statement: Statement, after: View) -> Everything:
     """What it takes for the statement to be broken; nothing, where the solver does not take on what is written."""
     try:
