@@ -11,14 +11,28 @@ import z3
 
 from support.examples import EXAMPLES, Mutant, mutants, names
 from support.small import table_of
-from temper.machine import Proved, Refuted, TransitionTable, Unknown, property_from_json, universe
+from temper.machine import (
+    BOOL,
+    Expression,
+    Op,
+    Property,
+    PropertyKind,
+    Proved,
+    RefType,
+    Refuted,
+    TransitionTable,
+    Type,
+    Unknown,
+    property_from_json,
+    universe,
+)
 from temper.pipeline import Read, build, build_read, read
 from temper.report import Diagnostic, Source
 from temper.verify import certify
 from temper.verify.symbolic import induction, moves, prove, shapes, system, taking
 from temper.verify.symbolic.atoms import Kind
 from temper.verify.symbolic.clauses import property_of, said
-from temper.verify.symbolic.ghosts import Ghosts
+from temper.verify.symbolic.ghosts import MANY, Ghosts
 from temper.verify.symbolic.goals import Always, Fitting
 from temper.verify.symbolic.proofs import NOT_SHOWN, goals, shown
 from temper.verify.symbolic.samples import Samples
@@ -291,3 +305,44 @@ def test_lemmas_that_read_alike_have_names_of_their_own() -> None:
     assert len(set(alike)) < len(alike), "two of them read alike"
     names_ = {property_of(found, (at,)).name for at in range(len(found.literals))}
     assert len(names_) == len(found.literals)
+
+
+def about(entity: str, body: Expression) -> Always:
+    return Always(Property("claim", PropertyKind.ALWAYS, (("x", entity),), None, body))
+
+
+def of_box(name: str, type_: Type) -> Expression:
+    return Expression(Op.READ, type_, (Expression(Op.VARIABLE, RefType("Box"), name="x"),), name=name)
+
+
+NEVER = Expression(Op.LITERAL, BOOL, value=False)
+NONE = Expression(Op.LITERAL, MANY, value=0)
+SENT = "Box.arrive of Box.send"
+
+FORGOTTEN: dict[str, tuple[object, str, Callable[..., object], Always]] = {
+    "what is pending is not counted": (
+        taking.Taking,
+        "_count",
+        lambda *_: None,
+        about("Box", Expression(Op.LE, BOOL, (of_box(f"count of {SENT}", MANY), NONE))),
+    ),
+    "nothing is sent": (taking.Taking, "_send", lambda *_: None, about(SENT, NEVER)),
+    "no id is taken": (taking.Taking, "_take_id", lambda *_: None, about("taken Leaf", NEVER)),
+    "nothing stays late": (moves.Moves, "_leave", lambda *_: None, about("late ping of Box", NEVER)),
+    "no timer is armed": (
+        taking.Taking,
+        "_timers",
+        lambda _: iter(()),
+        about("Box", Expression(Op.NOT, BOOL, (of_box("armed alarm", BOOL),))),
+    ),
+}
+"""Ghosts that a wrong step forgets, and what would then hold of them."""
+
+
+@pytest.mark.parametrize("forgotten", FORGOTTEN)
+def test_a_ghost_that_is_forgotten_is_noticed(forgotten: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, instead, claim = FORGOTTEN[forgotten]
+    ghosts = Ghosts(table_of(RELAY), world=True)
+    assert not induction.Induction(ghosts, 30).decide([claim]).proved
+    monkeypatch.setattr(owner, name, instead)
+    assert induction.Induction(ghosts, 30).decide([claim]).proved
