@@ -16,6 +16,7 @@ from temper.run.store.protocol import Query, StoreCorruptError, StoreError, Stor
 from temper.run.store.rows import (
     AnswerRow,
     Batch,
+    BookRow,
     CellRow,
     CertificateRow,
     Head,
@@ -97,6 +98,18 @@ def test_what_was_decided_lies_beside_its_version(store: Store) -> None:
     assert [row.hash for row in store.versions()] == ["00ff"]
 
 
+def test_the_book_is_read_by_kind_and_key(store: Store) -> None:
+    assert list(store.book("attempt")) == []
+    book = {("attempt", "3-0-1"): "a", ("attempt", "3-0-2"): "b", ("attempt", "30-0-1"): "c", ("paused", "3-0-1"): "p"}
+    store.commit(batch(store, book=book))
+    assert [row.body for row in store.book("attempt")] == ["a", "b", "c"]
+    assert [row.body for row in store.book("attempt", "3-0-")] == ["a", "b"]
+    assert [row.body for row in store.book("attempt", after="3-0-1", limit=1)] == ["b"]
+    store.commit(batch(store, book={("attempt", "3-0-1"): None, ("attempt", "3-0-2"): "B", ("attempt", "gone"): None}))
+    assert [tuple(row) for row in store.book("attempt")] == [("attempt", "3-0-2", "B"), ("attempt", "30-0-1", "c")]
+    assert [row.body for row in store.book("paused")] == ["p"]
+
+
 def test_a_cell_is_written_over(store: Store) -> None:
     store.commit(batch(store, "one", cells=keyed(cell("a", due=7))))
     store.commit(batch(store, "two", cells=keyed(cell("a", control="down"))))
@@ -125,6 +138,7 @@ def test_book_keeping(store: Store) -> None:
         {"noted": {3: Noted(3, 1, 1, 0, 0, "")}},
         {"made": {3: pending(3)}},
         {"answers": {"k": AnswerRow("k", "other", 5, "{}")}},
+        {"consumed": {(9, 0)}, "book": {("paused", "ship"): "{}"}},
     ],
 )
 def test_what_does_not_fit_leaves_nothing_behind(store: Store, parts: dict[str, object]) -> None:
@@ -136,6 +150,7 @@ def test_what_does_not_fit_leaves_nothing_behind(store: Store, parts: dict[str, 
     assert store.head() == before
     assert store.cell(Address("Lamp", "b")) is None
     assert [row.body for row in store.records()] == ["one"]
+    assert list(store.book("paused")) == []
     store.commit(batch(store, "two"))
 
 
@@ -221,6 +236,20 @@ def test_a_file_from_before_there_were_certificates_is_read_and_gets_them(tmp_pa
     writing = SqliteStore(path, identity="here")
     writing.commit(batch(writing, certificate=CertificateRow("00ff", 6, "now")))
     assert writing.certificate("00ff") == CertificateRow("00ff", 6, "now")
+    writing.close()
+
+
+def test_a_file_from_before_there_was_a_book_is_read_and_gets_one(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    SqliteStore(path, identity="here").close()
+    with contextlib.closing(sqlite3.connect(path)) as old:
+        old.execute("DROP TABLE book")
+    reading = SqliteStore(path, identity="", read_only=True)
+    assert list(reading.book("paused")) == []
+    reading.close()
+    writing = SqliteStore(path, identity="here")
+    writing.commit(batch(writing, book={("paused", "ship"): "{}"}))
+    assert list(writing.book("paused")) == [BookRow("paused", "ship", "{}")]
     writing.close()
 
 

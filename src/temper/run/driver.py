@@ -140,6 +140,13 @@ class Driver:
         self.journal.note(pending)
         return self.committer.flush()
 
+    def keep(self, kind: str, key: str, body: str | None) -> Gathering | None:
+        """Note something down in the store's book, with whatever else is gathered; None if nothing is taken now."""
+        if not self.takes:
+            return None
+        self.journal.keep(kind, key, body)
+        return self.committer.flush()
+
     def unsettled(self, address: Address) -> Gathering | None:
         """The transaction that must be durable before anything that was read from this instance may be told."""
         held = self._held.get(address)

@@ -86,6 +86,11 @@ class Journal:
         self._batch.answers[answer.key] = answer
         self._is_empty = False
 
+    def keep(self, kind: str, key: str, body: str | None) -> None:
+        """Note something down beside the run, or strike it out."""
+        self._batch.book[kind, key] = body
+        self._is_empty = False
+
     def load(self, version: VersionRow) -> None:
         """Put a version in force."""
         self._batch.version = version

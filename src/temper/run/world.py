@@ -31,9 +31,13 @@ class Clock(Protocol):
 
 
 class Chance(Protocol):
-    """Where new ids come from."""
+    """Where new ids come from, and everything else that is not to be foreseen."""
 
     def id(self) -> str: ...
+
+    def fraction(self) -> float:
+        """At least 0 and less than 1, as likely here as there; what waits for the same thing spreads by it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +136,19 @@ class SystemChance:
     def id(self) -> str:
         return secrets.token_hex(10)
 
+    def fraction(self) -> float:
+        return secrets.randbelow(1 << 32) / (1 << 32)
+
 
 class SeededChance:
-    """The same ids in the same order for the same seed."""
+    """The same ids and fractions, each in the same order for the same seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 (ids of a simulation, not secrets)
+        self._fractions = random.Random(f"fractions {seed}")  # noqa: S311
 
     def id(self) -> str:
         return f"{self._random.getrandbits(80):020x}"
+
+    def fraction(self) -> float:
+        return self._fractions.random()

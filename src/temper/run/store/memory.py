@@ -9,7 +9,17 @@ from typing import Any
 
 from temper.machine import NEW, Address
 from temper.run.store.protocol import Query, StoreCorruptError
-from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
+from temper.run.store.rows import (
+    AnswerRow,
+    Batch,
+    BookRow,
+    CellRow,
+    CertificateRow,
+    Head,
+    PendingRow,
+    RecordRow,
+    VersionRow,
+)
 
 
 class MemoryStore:
@@ -29,6 +39,7 @@ class MemoryStore:
         self._records: list[RecordRow] = []
         self._versions: list[VersionRow] = []
         self._certificates: dict[str, CertificateRow] = {}
+        self._book: dict[tuple[str, str], str] = {}
 
     def commit(self, batch: Batch) -> None:
         self._assert_fits(batch)
@@ -40,6 +51,11 @@ class MemoryStore:
         for noted in batch.noted.values():
             self._pending[noted.place] = self._pending[noted.place]._replace(**noted._asdict())
         self._answers.update(batch.answers)
+        for (kind, key), body in batch.book.items():
+            if body is None:
+                self._book.pop((kind, key), None)
+            else:
+                self._book[kind, key] = body
         if batch.version is not None:
             self._versions.append(batch.version)
         if batch.certificate is not None:
@@ -114,6 +130,10 @@ class MemoryStore:
 
     def certificate(self, table_hash: str) -> CertificateRow | None:
         return self._certificates.get(table_hash)
+
+    def book(self, kind: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[BookRow]:
+        keys = sorted(key for of, key in self._book if of == kind and key.startswith(prefix) and key > after)
+        return [BookRow(kind, key, self._book[kind, key]) for key in keys[:limit]]
 
     def close(self) -> None:
         return

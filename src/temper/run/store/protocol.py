@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from temper.machine import Address
-from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
+from temper.run.store.rows import (
+    AnswerRow,
+    Batch,
+    BookRow,
+    CellRow,
+    CertificateRow,
+    Head,
+    PendingRow,
+    RecordRow,
+    VersionRow,
+)
 
 
 class StoreError(Exception):
@@ -94,6 +104,10 @@ class Store(Protocol):
 
     def certificate(self, table_hash: str) -> CertificateRow | None:
         """What was kept about the version of this hash; None if nothing was."""
+        ...
+
+    def book(self, kind: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[BookRow]:
+        """Notes of a kind by key: those whose key begins with `prefix` and comes after `after`."""
         ...
 
     def close(self) -> None: ...

@@ -88,6 +88,17 @@ class CertificateRow(NamedTuple):
     body: str
 
 
+class BookRow(NamedTuple):
+    """A note beside the run: attempts, leases, dead letters, paused effects. No step reads it, so it is no state.
+
+    `kind` says what it is about, `key` orders the notes of a kind, and the body is JSON.
+    """
+
+    kind: str
+    key: str
+    body: str
+
+
 class Head(NamedTuple):
     """Where the journal stands. `commit` counts transactions; `place` is the last one given to a delivery."""
 
@@ -120,5 +131,7 @@ class Batch:
     made: dict[int, PendingRow] = field(default_factory=dict)
     noted: dict[int, Noted] = field(default_factory=dict)
     answers: dict[str, AnswerRow] = field(default_factory=dict)
+    book: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    """By kind and key: the note's new body, or None where it is struck out."""
     version: VersionRow | None = None
     certificate: CertificateRow | None = None

@@ -16,7 +16,17 @@ from typing import Any, TypeVar
 from temper.machine import INT_MAX, NEW, Address
 from temper.run.store.lock import lock_file, unlock_file
 from temper.run.store.protocol import Query, StorageFullError, StoreCorruptError, StoreError
-from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
+from temper.run.store.rows import (
+    AnswerRow,
+    Batch,
+    BookRow,
+    CellRow,
+    CertificateRow,
+    Head,
+    PendingRow,
+    RecordRow,
+    VersionRow,
+)
 
 LAYOUT = 1
 """The version of the schema below, kept in `user_version`; a file of another one is refused."""
@@ -42,10 +52,12 @@ CREATE TABLE answers (key TEXT PRIMARY KEY, digest TEXT NOT NULL, at INTEGER NOT
   WITHOUT ROWID;
 """
 
-CERTIFICATES = """CREATE TABLE IF NOT EXISTS certificates
-  (hash TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID"""
-"""Apart from the schema: files that were made before there were any get it when they are next opened for writing."""
-HAS_CERTIFICATES = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'certificates'"
+LATER = {
+    "certificates": "(hash TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",
+    "book": "(kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID",
+}
+"""Apart from the schema: files that were made before there were any get these when they are next opened for writing."""
+HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
 
 CELL = (
     "INSERT INTO cells VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (entity, id) DO UPDATE SET control=excluded.control,"
@@ -59,14 +71,18 @@ RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?)"
 ANSWER = "INSERT INTO answers VALUES (?,?,?,?)"
 VERSION = "INSERT INTO versions VALUES (?,?,?,?)"
 CERTIFICATE = "INSERT OR REPLACE INTO certificates VALUES (?,?,?)"
+NOTED_DOWN = "INSERT OR REPLACE INTO book VALUES (?,?,?)"
+STRUCK_OUT = "DELETE FROM book WHERE kind = ? AND key = ?"
 HEAD = "UPDATE head SET commits=?, record=?, place=?, chain=? WHERE commits=? AND record=?"
 
+KEY_END = "\U0010ffff"
+"""Behind every key that a note can have."""
 PROBE_BYTES = 64 * 1024
 FULL_CODES = frozenset({sqlite3.SQLITE_FULL})
 CORRUPT_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 PAGE = 500
 
-Row = TypeVar("Row", CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, CertificateRow, Head)
+Row = TypeVar("Row", CellRow, BookRow, PendingRow, RecordRow, AnswerRow, VersionRow, CertificateRow, Head)
 
 
 class SqliteStore:
@@ -126,6 +142,10 @@ class SqliteStore:
             _expect(write.executemany(NOTED, notes), len(notes))
         if batch.answers:
             write.executemany(ANSWER, batch.answers.values())
+        if batch.book:
+            noted = [(kind, key, body) for (kind, key), body in batch.book.items() if body is not None]
+            write.executemany(NOTED_DOWN, noted)
+            write.executemany(STRUCK_OUT, [place for place, body in batch.book.items() if body is None])
         if batch.version is not None:
             write.execute(VERSION, batch.version)
         if batch.certificate is not None:
@@ -232,9 +252,15 @@ class SqliteStore:
         return self._all(VersionRow, "SELECT * FROM versions ORDER BY number", ())
 
     def certificate(self, table_hash: str) -> CertificateRow | None:
-        if not self._rows(HAS_CERTIFICATES, ()):
+        if not self._rows(HAS_TABLE, ("certificates",)):
             return None
         return self._one(CertificateRow, "SELECT hash, at, body FROM certificates WHERE hash = ?", (table_hash,))
+
+    def book(self, kind: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[BookRow]:
+        if self._read_only and not self._rows(HAS_TABLE, ("book",)):
+            return []
+        sql = "SELECT * FROM book WHERE kind = ? AND key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
+        return self._all(BookRow, sql, (kind, after, prefix, prefix + KEY_END, limit))
 
     def close(self) -> None:
         if self._closed:
@@ -263,8 +289,10 @@ class SqliteStore:
             self._create(identity)
         elif layout != LAYOUT:
             raise StoreCorruptError(f"{self._path} has layout {layout}, and this program reads layout {LAYOUT}")
-        if not self._read_only and not self._writer.execute(HAS_CERTIFICATES).fetchone():
-            self._writer.execute(CERTIFICATES)
+        if not self._read_only:
+            for name, columns in LATER.items():
+                if not self._writer.execute(HAS_TABLE, (name,)).fetchone():
+                    self._writer.execute(f"CREATE TABLE IF NOT EXISTS {name} {columns}")
 
     def _create(self, identity: str) -> None:
         if self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
