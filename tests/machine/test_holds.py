@@ -32,6 +32,7 @@ from temper.machine import (
     SetType,
     TransitionTable,
     absent,
+    breaker,
     holder,
     step_holder,
 )
@@ -64,6 +65,13 @@ def test_an_invariant_tells_the_instance_that_breaks_it() -> None:
     assert four_eyes(view()) is None
     assert four_eyes(view(good)) is None
     assert four_eyes(view(good, bad)) == (("d", "d2"),)
+
+
+def test_every_instance_that_breaks_an_invariant_is_told_by_its_breaker() -> None:
+    breaks = breaker(DEPLOY, named("nothing_unapproved_goes_live"))
+    good = deploy("d2", "live", approvers=frozenset({"b", "c"}))
+    assert breaks(view(good)) == []
+    assert breaks(view(deploy("d1", "live"), good, deploy("d3", "live"))) == [(("d", "d1"),), (("d", "d3"),)]
 
 
 def test_whenever_is_the_premise() -> None:

@@ -49,7 +49,17 @@ if TYPE_CHECKING:
     from temper.machine.expression import BEFORE, BINDERS, NOW, Algebra, Expression, Meaning, Op, fold, parts, total
     from temper.machine.family import Family, filled, numbers
     from temper.machine.fitting import fits, has_check, is_within
-    from temper.machine.holds import Binding, Holder, Promises, StepHolder, holder, promises, step_holder
+    from temper.machine.holds import (
+        Binding,
+        Breaker,
+        Holder,
+        Promises,
+        StepHolder,
+        breaker,
+        holder,
+        promises,
+        step_holder,
+    )
     from temper.machine.mentions import Mentions, mentions
     from temper.machine.offers import Offer, Offers
     from temper.machine.periodic import Rhythm, rhythm
@@ -202,6 +212,7 @@ __all__ = [
     "Args",
     "Binding",
     "BoolType",
+    "Breaker",
     "Call",
     "Case",
     "Cause",
@@ -316,6 +327,7 @@ __all__ = [
     "args_to_json",
     "arm",
     "assert_wellformed",
+    "breaker",
     "canonical",
     "canonical_json",
     "cedar_schema",

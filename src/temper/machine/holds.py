@@ -20,8 +20,22 @@ Binding: TypeAlias = tuple[tuple[str, str], ...]
 """(variable, id) of each variable of `for:`, in order."""
 
 Holder: TypeAlias = Callable[[View], Binding | None]
+Breaker: TypeAlias = Callable[[View], list[Binding]]
 Promises: TypeAlias = Callable[[View], tuple[list[Binding], list[Binding]]]
 StepHolder: TypeAlias = Callable[[View, View, Address, str, Mapping[str, Value]], Binding | None]
+
+
+def breaker(table: TransitionTable, property_: Property) -> Breaker:
+    """Looks at one system with an `always`: every binding for which it fails."""
+    assert property_.kind is PropertyKind.ALWAYS, "only an `always` is about each system by itself"
+    constants = Constants()
+    condition = _condition(table, property_, constants, Names(view="view"))
+    lines = ["def breaks(view):", " found = []"]
+    for depth, (name, entity) in enumerate(property_.variables, start=1):
+        lines.append(" " * depth + f"for {variable_name(name)} in instances(view, {entity!r}):")
+    lines.append(" " * (len(property_.variables) + 1) + f"if {condition}: found.append({_binding(property_)})")
+    lines.append(" return found")
+    return define("breaks", "\n".join(lines), constants)
 
 
 def holder(table: TransitionTable, property_: Property) -> Holder:

@@ -10,14 +10,15 @@ samples). That a goal is given up refutes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from time import process_time
+from typing import TypeAlias
 
 import z3
 
-from temper.machine import Binding, Holder, Property, Spawn, holder
+from temper.machine import Binding, Breaker, Property, Spawn, breaker
 from temper.verify.symbolic.clauses import LEMMA, Clauses
 from temper.verify.symbolic.counterexample import Decoded, decode
 from temper.verify.symbolic.ghosts import OWNER, TO, Ghosts
@@ -37,6 +38,10 @@ TRIED_MAX = 48
 """So many lemmas are tried on a question before one is believed that leaves it open."""
 GIVEN_UP_MAX = 12
 """After so many lemmas that came to nothing a goal is left open."""
+
+
+Told: TypeAlias = tuple[Always, tuple[z3.ExprRef, ...]]
+"""A belief, and the instances of which the solver was told it."""
 
 
 @dataclass(slots=True)
@@ -75,13 +80,17 @@ class Induction:
         self.moves = tuple(Moves(ghosts, self.texts).all())
         self.clauses = Clauses(samples) if samples else None
         self.queries, self.queries_max, self.is_cut = 0, 0, False
-        self._looks: dict[str, Holder] = {}
+        self._looks: dict[str, Breaker] = {}
         self.given = [each for each in map(Always, lemmas) if not self._is_broken(each)]
         self.believed: dict[str, Always] = {}
         """What is assumed before a move: nothing of it is shown yet."""
         self.given_up: set[str] = set()
         self._asked: dict[int, _Asked] = {}
-        self._kept: dict[tuple[str, int], frozenset[str]] = {}
+        self._concerned: dict[str, tuple[int, ...]] = {}
+        """Which moves can make a difference to a goal."""
+        self._usual: dict[str, dict[tuple[str, tuple[int, ...]], Told]] = {}
+        """What settled a goal for some move, and of whom: it often does for the next one."""
+        self._kept: dict[str, dict[int, frozenset[str]]] = {}
         """Goal and move: what had to be believed for the one to be kept by the other."""
 
     def solver(self) -> z3.Solver:
@@ -133,7 +142,14 @@ class Induction:
                 kept.update(self._leaning(goal))
         self.believed = {name: belief for name, belief in self.believed.items() if name in kept}
         self.given_up -= {name for name in self.given_up if name.startswith(LEMMA)}
-        self._kept = {key: core for key, core in self._kept.items() if key[0] in kept and core <= self.believed.keys()}
+        self._keep(lambda name, core: name in kept and core <= self.believed.keys())
+
+    def _keep(self, is_so: Callable[[str, frozenset[str]], bool]) -> None:
+        """Forgets what was found out of a goal and a move, except where it is so of the goal and what it took."""
+        self._kept = {
+            name: {number: core for number, core in moves.items() if is_so(name, core)}
+            for name, moves in self._kept.items()
+        }
 
     # One goal.
 
@@ -148,7 +164,7 @@ class Induction:
     def _is_broken(self, belief: Always) -> bool:
         """Whether some system that runs reach breaks it."""
         look = self._look(belief)
-        return any(look(view) is not None for view in self.views)
+        return any(look(view) for view in self.views)
 
     def _attempt(self, goal: Goal, questions: int) -> str:
         """Shows the goal, and whatever its proof leans on; else says why not."""
@@ -172,18 +188,26 @@ class Induction:
         """The first goal and move, among those that the goal leans on, that nobody has looked into."""
         for name in self._leaning(goal):
             needed = goal if name == goal.name else self.believed[name]
-            for number, move in enumerate(self.moves):
-                if (name, number) not in self._kept and needed.concerns(move):
+            kept = self._kept.get(name, {})
+            for number in self._concerning(needed):
+                if number not in kept:
                     return needed, number
         return None
+
+    def _concerning(self, goal: Goal) -> tuple[int, ...]:
+        """The moves that can make a difference to the goal."""
+        if goal.name not in self._concerned:
+            found = (number for number, move in enumerate(self.moves) if goal.concerns(move))
+            self._concerned[goal.name] = tuple(found)
+        return self._concerned[goal.name]
 
     def _leaning(self, goal: Goal) -> list[str]:
         """The goal, and what has to be shown with it."""
         found, waiting = {goal.name: None}, [goal]
         while waiting:
             needed = waiting.pop(0)
-            for number in range(len(self.moves)):
-                for name in sorted(self._kept.get((needed.name, number), ())):
+            for _, core in sorted(self._kept.get(needed.name, {}).items()):
+                for name in sorted(core):
                     if name not in found:
                         found[name] = None
                         waiting.append(self.believed[name])
@@ -193,7 +217,7 @@ class Induction:
         """Believes it no more, and asks again whatever leant on it."""
         self.given_up.add(name)
         self.believed.pop(name, None)
-        self._kept = {key: core for key, core in self._kept.items() if name not in core and key[0] != name}
+        self._keep(lambda kept, core: name not in core and kept != name)
 
     # One question: does the move keep the goal?
 
@@ -214,27 +238,29 @@ class Induction:
                 return because
         if not needed <= self.believed.keys():
             return ""  # something was given up meanwhile: ask again
-        self._kept[goal.name, number] = frozenset(needed)
+        self._kept.setdefault(goal.name, {})[number] = frozenset(needed)
         return ""
 
     def _answer(self, goal: Goal, asked: _Asked, question: z3.BoolRef, needed: set[str]) -> str:
         """One way in which the goal may be broken; adds what had to be believed to show that it is not."""
-        move = asked.move
+        move, usual = asked.move, self._usual.setdefault(goal.name, {})
+        asked.remind(goal, [each for each in usual.values() if each[0].name in self.believed])
         while self.queries <= self.queries_max:
-            marks = {name: z3.Bool(name) for name in self.believed}
-            answer = self._check(asked.solver, *marks.values(), question)
+            marks = asked.marks_of(self.believed)
+            answer = self._check(asked.solver, *marks, question)
             if answer == z3.unsat:
                 core = {mark.get_id() for mark in asked.solver.unsat_core()}
-                leant = {name for name, mark in marks.items() if mark.get_id() in core}
+                leant = {name for name, mark in asked.marks.items() if mark.get_id() in core}
                 assert len(core - {question.get_id()}) == len(leant), "the solver leans on what it was told"
                 needed |= leant
+                usual |= {key: told for key, told in asked.told.items() if key[0] in leant}
                 return ""
             if answer != z3.sat:
                 return f"the solver gave up on: {move.name}"
-            found = decode(asked.solver.model(), move.before, asked.known_for(goal))
-            if asked.add_facts():
-                continue  # it looked at values of which nothing was known yet
-            if not self._recall(asked, found) and not self._believe(asked, question, found):
+            found = asked.found(goal)
+            if found is None or self._recall(asked, found):
+                continue
+            if not self._believe(asked, question, found):
                 return f"not kept by: {move.name}"
         return "the time is over"
 
@@ -242,9 +268,8 @@ class Induction:
         """Tells the solver what is believed of instances that it has got wrong."""
         told = False
         for belief in self.believed.values():
-            binding = self._look(belief)(found.view)
-            if binding is not None and asked.tell(belief, binding, found):
-                told = True
+            for binding in self._look(belief)(found.view):
+                told |= asked.tell(belief, binding, found)
         return told
 
     def _believe(self, asked: _Asked, question: z3.BoolRef, found: Decoded) -> bool:
@@ -267,10 +292,11 @@ class Induction:
                 self.given_up.add(belief.name)
                 continue
             tried.append(belief)
-            binding = self._look(belief)(found.view)
-            assert binding is not None, "the lemma excludes the system"
-            asked.tell(belief, binding, found)
-            marks = [z3.Bool(name) for name in (*self.believed, belief.name)]
+            bindings = self._look(belief)(found.view)
+            assert bindings, "the lemma excludes the system"
+            for binding in bindings:
+                asked.tell(belief, binding, found)
+            marks = asked.marks_of([*self.believed, belief.name])
             if self._check(asked.solver, *marks, question, here) == z3.unsat:
                 self.believed[belief.name] = belief
                 return True
@@ -288,9 +314,9 @@ class Induction:
         solver.add(z3.Not(goal))
         return bool(self._check(solver) == z3.unsat)
 
-    def _look(self, belief: Always) -> Holder:
+    def _look(self, belief: Always) -> Breaker:
         if belief.name not in self._looks:
-            self._looks[belief.name] = holder(self.ghosts.table, belief.claim)
+            self._looks[belief.name] = breaker(self.ghosts.table, belief.claim)
         return self._looks[belief.name]
 
     def _check(self, solver: z3.Solver, *assumptions: z3.BoolRef) -> z3.CheckSatResult:
@@ -324,7 +350,9 @@ class _Asked:
             fitting += [fits for fits in move.taking.distinct if fits is not None]
             self.solver.add(z3.Implies(self.fits, z3.And(fitting)))
         self._questions: dict[str, Sequence[z3.BoolRef]] = {}
-        self._told: set[tuple[str, tuple[int, ...]]] = set()
+        self.told: dict[tuple[str, tuple[int, ...]], Told] = {}
+        self.marks: dict[str, z3.BoolRef] = {}
+        """Of everything that the solver was told of, by name."""
         self._facts = 0
         self._own: dict[tuple[str, int], z3.ExprRef] = {}
         self._goals: dict[str, Mapping[str, Sequence[z3.ExprRef]]] = {}
@@ -353,9 +381,17 @@ class _Asked:
         self.solver.add(z3.Implies(here, z3.And(states)))
         return here
 
-    def known_for(self, goal: Goal) -> Mapping[str, Sequence[z3.ExprRef]]:
-        """The instances that matter to the goal."""
-        return self._goals[goal.name]
+    def found(self, goal: Goal) -> Decoded | None:
+        """The instances that matter to the goal as the solver has them.
+
+        None if these are values of which nothing was known yet: the solver has to be asked anew.
+        """
+        found = decode(self.solver.model(), self.move.before, self._goals[goal.name])
+        return None if self.add_facts() else found
+
+    def marks_of(self, believed: Iterable[str]) -> list[z3.BoolRef]:
+        """Of what is believed, whatever the solver was told of: assumed, it says that this is so."""
+        return [self.marks[name] for name in believed if name in self.marks]
 
     def tell(self, belief: Always, binding: Binding, found: Decoded) -> bool:
         """Has the solver assume the belief of these instances, if it is believed at all. False if it was told."""
@@ -363,12 +399,24 @@ class _Asked:
             next(ident for address, ident in found.idents.items() if address == (entity, of))
             for (_, entity), (_, of) in zip(belief.claim.variables, binding, strict=True)
         )
+        return self._tell(belief, idents)
+
+    def remind(self, goal: Goal, usual: Iterable[Told]) -> None:
+        """Has the solver assume what settled the goal elsewhere, of those instances that matter here as well."""
+        here = {ident.get_id() for idents in self._goals[goal.name].values() for ident in idents}
+        for belief, idents in usual:
+            if here.issuperset(ident.get_id() for ident in idents):
+                self._tell(belief, idents)
+
+    def _tell(self, belief: Always, idents: tuple[z3.ExprRef, ...]) -> bool:
         key = belief.name, tuple(ident.get_id() for ident in idents)
-        if key in self._told:
+        if key in self.told:
             return False
-        self._told.add(key)
+        self.told[key] = belief, idents
+        if belief.name not in self.marks:
+            self.marks[belief.name] = z3.Bool(belief.name)
         said = holds(belief.claim, self.move.before, idents, self.texts)
-        self.solver.add(z3.Implies(z3.Bool(belief.name), said))
+        self.solver.add(z3.Implies(self.marks[belief.name], said))
         self.add_facts()
         return True
 

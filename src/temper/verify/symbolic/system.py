@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import z3
 
-from temper.machine import TransitionTable, Type
+from temper.machine import INT, TransitionTable, Type
 from temper.verify.symbolic.shapes import NOTHING, Term, Texts, either, literal, size, sorts, within
 
 
@@ -41,6 +41,8 @@ class AnySystem:
         self.facts: list[z3.BoolRef] = []
         self.asked: set[tuple[str, str]] = set()
         """Fields on which something was built, by entity and name."""
+        self._declared: dict[tuple[str, str], tuple[z3.FuncDeclRef, ...]] = {}
+        self._existing: dict[tuple[str, int], z3.BoolRef] = {}
         self._known: dict[tuple[str, int, str], tuple[z3.ExprRef, Term]] = {}
         """What was read of whom; the id is kept, since its number stays its own only as long."""
 
@@ -60,11 +62,16 @@ class AnySystem:
         return self._known[key][1]
 
     def exists(self, entity: str, ident: z3.ExprRef) -> z3.BoolRef:
-        return self.read(entity, ident, "state")[0] != NOTHING
+        control = self.read(entity, ident, "state")[0]
+        key = entity, ident.get_id()
+        if key not in self._existing:
+            self._existing[key] = control != NOTHING
+        return self._existing[key]
 
     def place(self, entity: str, ident: z3.ExprRef) -> z3.ExprRef:
         """The control state, of which nothing is noted down."""
-        return self._function(entity, "state", 0, z3.IntSort())(ident)
+        (state,) = self._functions(entity, "state", INT)
+        return state(ident)
 
     def existing(self, entity: str) -> Term:
         """The set of the ids that exist."""
@@ -81,12 +88,18 @@ class AnySystem:
 
     def _read(self, entity: str, ident: z3.ExprRef, name: str) -> Term:
         type_, start = self._fields[entity, name]
-        held = tuple(self._function(entity, name, at, sort)(ident) for at, sort in enumerate(sorts(type_)))
+        held = tuple(function(ident) for function in self._functions(entity, name, type_))
         self.facts.append(within(type_, held, unset=True))
         return held if entity in self.unread else either(self.exists(entity, ident), held, start)
 
-    def _function(self, entity: str, name: str, at: int, sort: z3.SortRef) -> z3.FuncDeclRef:
-        return z3.Function(f"{self.name}.{entity}.{name}.{at}", z3.IntSort(), sort)
+    def _functions(self, entity: str, name: str, type_: Type) -> tuple[z3.FuncDeclRef, ...]:
+        """From ids to a field's value, one for each sort in its shape."""
+        if (entity, name) not in self._declared:
+            self._declared[entity, name] = tuple(
+                z3.Function(f"{self.name}.{entity}.{name}.{at}", z3.IntSort(), sort)
+                for at, sort in enumerate(sorts(type_))
+            )
+        return self._declared[entity, name]
 
 
 class FirstSystem:
