@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from hashlib import sha256
+from operator import and_
 
 from temper.machine import BOOL, Expression, Op, Property, PropertyKind, RefType, SetType, text
 from temper.verify.symbolic.atoms import Atoms, K, Kind, X, Y, kinds, negated
@@ -69,10 +71,10 @@ def hitting_sets(mask: int, samples: Sequence[int]) -> list[tuple[int, ...]]:
     >>> hitting_sets(0b0111, [0b0011, 0b1101])
     [(1, 2)]
     """
-    lacking: list[int] = []
     missing = sorted({mask & ~sample for sample in samples}, key=int.bit_count)
     if not missing or not missing[0]:
         return []
+    lacking: list[int] = []
     for each in missing:
         for other in lacking:
             if not other & ~each:
@@ -81,21 +83,28 @@ def hitting_sets(mask: int, samples: Sequence[int]) -> list[tuple[int, ...]]:
             lacking.append(each)
     found: list[int] = []
 
-    def go(chosen: int, left: int) -> None:
-        missed = next((each for each in lacking if not each & chosen), None)
-        if missed is None:
-            if all(other & ~chosen for other in found):
-                found.append(chosen)
-            return
-        if left == 0 or len(found) >= FOUND_MAX:
-            return
-        while missed:
-            bit = missed & -missed
-            missed ^= bit
-            go(chosen | bit, left - 1)
+    def add(chosen: int) -> None:
+        if all(other & ~chosen for other in found):
+            found.append(chosen)
+
+    def go(chosen: int, left: int, tried: int) -> None:
+        missed = [each for each in lacking if not each & chosen]
+        if not missed:
+            add(chosen)
+        elif len(found) < FOUND_MAX:
+            # The last literal has to be in all that is missed; with more to come, in the first of it.
+            ways = (missed[0] if left > 1 else reduce(and_, missed)) & ~tried
+            while ways:
+                bit = ways & -ways
+                ways ^= bit
+                if left > 1:
+                    go(chosen | bit, left - 1, tried)
+                    tried |= bit  # whatever has it was found there
+                else:
+                    add(chosen | bit)
 
     for most in range(1, LITERALS_MAX + 1):
-        go(0, most)
+        go(0, most, 0)
     return [tuple(at for at in range(each.bit_length()) if each >> at & 1) for each in found]
 
 
