@@ -67,9 +67,9 @@ def test_failed_attempts_are_repeated_with_the_same_key_and_then_unknown() -> No
         assert waiting(running)[0].note == "no answer"
         await running.pass_time(999)
         assert len(ship.asked) == 1
-        await running.pass_time(1)
+        await running.pass_time(501)  # What failed together is spread: by up to half of the wait.
         assert len(ship.asked) == 2
-        await running.pass_time(2000)
+        await running.pass_time(3000)
         assert [asked.attempt for asked in ship.asked] == [1, 2, 3]
         assert len({asked.key for asked in ship.asked}) == 1
         assert running.state("Parcel", "p") == "lost"
@@ -84,12 +84,12 @@ def test_attempts_are_counted_across_restarts() -> None:
     async def test(running: Running) -> None:
         await running.done("Parcel", "p", "send")
         await running.runtime.quiet()
-        await running.pass_time(1000)
+        await running.pass_time(1500)
         await running.runtime.close()
         await running.open()
         await running.runtime.quiet()
         assert len(ship.asked) == 2
-        await running.pass_time(2000)
+        await running.pass_time(3000)
         assert len(ship.asked) == 3
         assert running.state("Parcel", "p") == "lost"
 
@@ -142,7 +142,7 @@ def test_a_handler_that_raises_is_a_failed_attempt() -> None:
         await running.done("Parcel", "p", "send")
         await running.runtime.quiet()
         assert waiting(running)[0].note == "the handler raised KeyError: 'x'"
-        await running.pass_time(1000)
+        await running.pass_time(1500)
         assert running.state("Parcel", "p") == "sent"
 
     run(test, ship=Receiver(ARRIVED, [KeyError("x")]))
@@ -155,7 +155,7 @@ def test_again_asks_once_more_with_a_new_key_after_a_while() -> None:
         await running.done("Parcel", "p", "send")
         await running.runtime.quiet()
         assert len(ship.asked) == 1
-        await running.pass_time(3000)
+        await running.pass_time(4500)
         assert running.state("Parcel", "p") == "sent"
         assert len({asked.key for asked in ship.asked}) == 3
         assert [asked.attempt for asked in ship.asked] == [1, 1, 1]
@@ -218,7 +218,7 @@ def test_asked_again_stays_ahead_of_younger_requests() -> None:
         await running.done("Parcel", "p", "flash")
         await running.done("Parcel", "p", "raise_level")
         await running.done("Parcel", "p", "flash")
-        await running.pass_time(1000)
+        await running.pass_time(1500)
         assert [asked.args["level"] for asked in light.asked] == [0, 0, 1]
         assert light.asked[0].fence == light.asked[1].fence
 

@@ -57,6 +57,10 @@ PROBLEMS = {
     "stale-version": "the instance has changed since the caller looked",
     "idempotency-key-reused": "the key already stands for another request",
     "bad-id": "an id, caller or key is empty, too long or holds control characters",
+    "unknown-effect": "the blueprint has no such effect",
+    "unknown-delivery": "no such delivery is pending, and none is a dead letter",
+    "not-redrivable": "a dead letter cannot be performed once more",
+    "lease-lost": "the lease has run out, or was never this worker's",
     "bad-filter": "a filter names no field or state, or a value that the field cannot have",
 }
 """Codes that the runtime answers with, besides the machine's `REJECTIONS`; each has a page."""
@@ -147,7 +151,8 @@ class Waiting:
     what: str
     args: Mapping[str, Any]
     status: str
-    """`waiting`, `attempting`, `parked` (no handler), `behind` (another of its lane comes first)."""
+    """`waiting`, `attempting`, `leased` (with a worker), `held` (by a limit or a breaker), `paused`, `parked` (no
+    handler), `behind` (another of its lane comes first)."""
     attempts: int
     not_before: int
     note: str = field(default="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from temper.machine import Address, Rejected
 from temper.run.answer import Done, Response, Retryable, Terminal, answer_from_json, answer_to_json
@@ -15,7 +16,9 @@ from temper.run.record import Record
 from temper.run.requests import Request, addressed, arguments, digest, named
 from temper.run.store.protocol import StorageFullError, StoreError, StoreUnsureError
 from temper.run.store.rows import AnswerRow
-from temper.run.work import Work
+
+if TYPE_CHECKING:
+    from temper.run.work import Work  # which leases work, and answers as calls do
 
 CLOSING = Retryable("shutting-down", "the runtime is closing; ask again when it is back")
 

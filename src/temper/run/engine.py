@@ -89,13 +89,17 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An effect ended. `said` keeps what a nonsensical or late answer said."""
+    """An effect ended. `said` keeps what a nonsensical or late answer said.
+
+    `stale`: it is an answer to an attempt that does not count any more, so it is written down and changes nothing.
+    """
 
     effect: str
     key: tuple[int, int]
     outcome: str
     fields: Args = ()
     said: str = ""
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +317,8 @@ def _settled(version: Version, instance: Instance, given: Settled, moment: Momen
         fields=given.fields,
         note=given.said,
     )
-    if pending is None:
-        # It was settled or withdrawn meanwhile: what it says is kept, and changes nothing.
+    if pending is None or given.stale:
+        # It was settled, withdrawn or given to another worker meanwhile: what it says is kept, and changes nothing.
         return _append(instance, record._replace(rule="late"))
     delivery = pending.delivery
     assert isinstance(delivery, Effecting), "only effects settle"

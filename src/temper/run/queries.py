@@ -162,8 +162,8 @@ class Queries:
     def _waiting(self, pending: Pending) -> Waiting:
         delivery, kind = pending.delivery, kind_of(pending.delivery)
         owner, receiver = owner_of(delivery), receiver_of(delivery)
-        status = self._work.dispatcher.status(pending.key) if kind == "effect" else "waiting"
-        note = pending.note or (NO_HANDLER if status == "parked" else "")
+        status, why = self._work.dispatcher.status(pending.key) if kind == "effect" else ("waiting", "")
+        note = NO_HANDLER if status == "parked" else "; ".join(filter(None, (why, pending.note)))
         return Waiting(
             key=f"{pending.place}-{pending.round}",
             kind=kind,
@@ -178,7 +178,7 @@ class Queries:
         )
 
 
-NO_HANDLER = "no handler is configured for this effect; it is attempted as soon as there is one"
+NO_HANDLER = "no handler is configured for this effect, and no worker has taken it; it is attempted as soon as one does"
 
 
 def seen(row: CellRow) -> Seen:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from temper.machine import Certificate, Certified, TransitionTable, table_from_json
 from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
 from temper.run.calls import Calls, failed
 from temper.run.codec import Versions
+from temper.run.dispatcher import Answered, Failed
 from temper.run.driver import Driver
 from temper.run.journal import first_broken
+from temper.run.leases import Completed, Leased
+from temper.run.limits import Limits
 from temper.run.queries import Queries
 from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, keep_certificate, live_images
 from temper.run.requests import Request
 from temper.run.store.protocol import Store, StoreError
 from temper.run.store.rows import RecordRow
+from temper.run.upkeep import Attempts, EffectSeen, LetterSeen, Upkeep
 from temper.run.version import Version, stage
 from temper.run.work import Work
 from temper.run.world import Handler, World
@@ -34,6 +38,7 @@ class Runtime:
         self._driver.begin()
         self._calls = Calls(self._driver, self._work)
         self._queries = Queries(self._driver, self._work)
+        self._upkeep = Upkeep(self._driver, self._work)
         self._loading = asyncio.Lock()
 
     # Asking for something
@@ -105,6 +110,20 @@ class Runtime:
         """Deliveries that wait, and for what."""
         return self._queries.pending(limit)
 
+    def attempts(self, key: str) -> Attempts | Problem:
+        """One delivery with its attempts, whether it is pending, settled or a dead letter."""
+        return self._upkeep.attempts(key)
+
+    def effects(self) -> tuple[EffectSeen, ...] | Problem:
+        """How every effect stands: who handles it, its breaker, its limits, what waits."""
+        return self._upkeep.effects()
+
+    def letters(
+        self, *, effect: str | None = None, after: str = "", limit: int = 100
+    ) -> Problem | tuple[LetterSeen, ...]:
+        """Dead letters: what settled `unknown` and was not looked after yet, the oldest first."""
+        return self._upkeep.letters(effect, after, limit)
+
     def timers(self, *, limit: int = 1000) -> tuple[Armed, ...] | Problem:
         """Armed timers and when they are due, the next first."""
         return self._queries.timers(limit)
@@ -141,6 +160,38 @@ class Runtime:
             data |= {"because": str(trouble.error), "since": trouble.since}
         return data
 
+    # Looking after effects
+
+    async def pause(self, effect: str, *, by: str, because: str = "") -> EffectSeen | Problem:
+        """Attempt this effect no more until it is resumed, also after a restart; what is under way goes on."""
+        return await self._upkeep.pause(effect, by, because)
+
+    async def resume(self, effect: str) -> EffectSeen | Problem:
+        """Attempt this effect again."""
+        return await self._upkeep.resume(effect)
+
+    async def redrive(self, key: str, *, by: str) -> LetterSeen | Problem:
+        """Have a dead letter performed once more. It has no outcome: what is answered changes no instance."""
+        return await self._upkeep.redrive(key, by)
+
+    async def dismiss(self, key: str) -> LetterSeen | Problem:
+        """Put a dead letter away: somebody has looked after it."""
+        return await self._upkeep.dismiss(key)
+
+    async def lease(
+        self, who: str, effects: Sequence[str], *, limit: int = 1, wait_milliseconds: int = 0
+    ) -> tuple[Leased, ...] | Problem:
+        """Give attempts of these effects to a worker, if there are any that have no handler here."""
+        return await self._work.leases.lease(who, effects, limit, wait_milliseconds)
+
+    async def heartbeat(self, lease: str, who: str) -> int | Problem:
+        """Prolong a worker's lease; for how many milliseconds from now."""
+        return await self._work.leases.heartbeat(lease, who)
+
+    async def complete(self, lease: str, who: str, end: Answered | Failed) -> Completed | Problem:
+        """Hear from a worker what came of an attempt."""
+        return await self._work.leases.complete(lease, who, end)
+
     # Versions and handlers
 
     async def apply(
@@ -148,6 +199,7 @@ class Runtime:
         certified: Certified,
         *,
         handlers: Mapping[str, Handler] | None = None,
+        limits: Mapping[str, Limits] | None = None,
         covers: Covers | None = None,
         kept: str = "",
     ) -> Admitted | NotAdmitted | Problem:
@@ -163,14 +215,14 @@ class Runtime:
                 if isinstance(ended, Admitted):
                     self._certified = certified
                     if handlers is not None:
-                        self._work.use(handlers)
+                        self._work.use(handlers, limits)
                 return ended
             finally:
                 self._calls.unbar()
 
-    def use(self, handlers: Mapping[str, Handler]) -> None:
-        """Have other handlers from now on; what was parked for want of one goes on."""
-        self._work.use(handlers)
+    def use(self, handlers: Mapping[str, Handler], limits: Mapping[str, Limits] | None = None) -> None:
+        """Have other handlers, and limits if they are given, from now on; what was parked for want of one goes on."""
+        self._work.use(handlers, limits)
 
     def live_images(self) -> tuple[Image, ...]:
         """The distinct states of live instances with what is pending, so that a search can start from them, too."""

@@ -19,7 +19,7 @@ RETRY_MILLISECONDS = 1000
 class Timers:
     """Asks the store what is due, and lets it fire in order of due and position."""
 
-    def __init__(self, driver: Driver, alarms: Alarms, start: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    def __init__(self, driver: Driver, alarms: Alarms, start: Callable[[Coroutine[Any, Any, None]], object]) -> None:
         self._driver, self._alarms, self._start = driver, alarms, start
         self._next: int | None = None
         self._is_firing = False

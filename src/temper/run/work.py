@@ -7,11 +7,14 @@ from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 from temper.machine import Address, Effecting
+from temper.run import book
 from temper.run.alarms import Alarms
 from temper.run.codec import pending_from_row
 from temper.run.courier import Courier
 from temper.run.dispatcher import Dispatcher
 from temper.run.driver import Driver
+from temper.run.leases import Leases
+from temper.run.limits import Limits
 from temper.run.record import Pending, Record
 from temper.run.store.protocol import Store, StoreError
 from temper.run.timers import Timers
@@ -29,7 +32,8 @@ class Work:
         self._tasks: set[asyncio.Task[None]] = set()
         self.alarms = Alarms(driver.world.clock)
         self.courier = Courier(driver, self.alarms)
-        self.dispatcher = Dispatcher(driver, self.alarms, self._start)
+        self.dispatcher = Dispatcher(driver, self.alarms, self._start, self._offered)
+        self.leases = Leases(driver, self.alarms, self.dispatcher)
         self.timers = Timers(driver, self.alarms, self._start)
         self.faults: list[str] = []
 
@@ -57,20 +61,26 @@ class Work:
         self.courier.recorded(record)
         self.dispatcher.forget((*record.consumed, *record.withdrawn))
 
-    def use(self, handlers: Mapping[str, Handler]) -> None:
-        """Have other handlers from now on."""
-        self.dispatcher.use(handlers)
+    def use(self, handlers: Mapping[str, Handler], limits: Mapping[str, Limits] | None = None) -> None:
+        """Have other handlers from now on, and other limits if they are given."""
+        self.dispatcher.use(handlers, limits)
 
     def stop(self) -> None:
         self.alarms.clear()
         self.courier.stop()
         self.dispatcher.stop()
+        self.leases.stop()
         self.timers.stop()
 
     def resume(self) -> None:
         """Take up every pending delivery and every armed timer that the store has."""
+        store = self._driver.world.store
         try:
-            pendings = list(all_pending(self._driver.version, self._driver.world.store))
+            pendings = list(all_pending(self._driver.version, store))
+            for effect, note in book.paused(store).items():
+                self.dispatcher.turnstile(effect).paused = note
+            redriven = self.dispatcher.letters.recall()
+            self.leases.recall({pending.key for pending in (*pendings, *redriven)})
         except StoreError:
             due = self._driver.world.clock.now() + RETRY_MILLISECONDS
             self.alarms.at(due, self.resume)
@@ -84,6 +94,8 @@ class Work:
             elif (lane := (delivery.owner, delivery.effect)) not in lanes:
                 lanes.add(lane)
                 self.dispatcher.attempt(pending)
+        for pending in redriven:
+            self.dispatcher.attempt(pending)
         self.timers.resume()
 
     async def close(self) -> None:
@@ -93,10 +105,14 @@ class Work:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _offered(self, effect: str) -> None:
+        self.leases.wake(effect)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from temper.run.limits import Limits
 from temper.run.store.protocol import Store
 
 SLEEP_MAX_SECONDS = 60.0
@@ -80,6 +81,7 @@ class World:
     chance: Chance
     store: Store
     handlers: Mapping[str, Handler] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
 
 
 class SystemClock:
