@@ -15,6 +15,7 @@ from temper.run import (
     AttemptFailedError,
     Done,
     Handler,
+    Limits,
     ManualClock,
     MemoryStore,
     Response,
@@ -69,12 +70,17 @@ class Running:
     """A runtime over a store, with a manual clock; ended and begun again as often as a test likes."""
 
     def __init__(
-        self, table: TransitionTable, store: Store | None = None, handlers: Mapping[str, Handler] | None = None
+        self,
+        table: TransitionTable,
+        store: Store | None = None,
+        handlers: Mapping[str, Handler] | None = None,
+        limits: Mapping[str, Limits] | None = None,
     ) -> None:
         self.certified = trusted(table)
         self.clock = ManualClock(1_000)
         self.store = store if store is not None else MemoryStore()
         self.handlers: Mapping[str, Handler] = handlers or {}
+        self.limits: Mapping[str, Limits] = limits or {}
         self.runtime: Runtime
 
     async def __aenter__(self) -> Self:
@@ -85,7 +91,7 @@ class Running:
         await self.runtime.close()
 
     async def open(self) -> None:
-        world = World(self.clock, SeededChance(7), self.store, self.handlers)
+        world = World(self.clock, SeededChance(7), self.store, self.handlers, self.limits)
         opened = await open_runtime(world, self.certified)
         assert isinstance(opened, Runtime), opened
         self.runtime = opened

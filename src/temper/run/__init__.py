@@ -17,7 +17,10 @@ from temper.run.answer import (
     done_to_json,
     rejected_to_json,
 )
+from temper.run.dispatcher import Answered, Failed
 from temper.run.handlers import HandlersBrokenError, load_handlers
+from temper.run.leases import Completed, Leased
+from temper.run.limits import Fuse, Limits, Rate
 from temper.run.mapping import CellMapper, map_delivery
 from temper.run.obstacle import OBSTACLES, Obstacle
 from temper.run.record import Pending
@@ -25,6 +28,7 @@ from temper.run.reload import Admitted, Image, NotAdmitted, live_images
 from temper.run.runtime import Runtime, lineage_of, open_runtime
 from temper.run.store.memory import MemoryStore
 from temper.run.store.protocol import Store, StoreError, StoreInUseError
+from temper.run.upkeep import Attempts, EffectSeen, LetterSeen
 from temper.run.version import Version, stage
 from temper.run.world import (
     Ask,
@@ -44,14 +48,23 @@ __all__ = [
     "OBSTACLES",
     "PROBLEMS",
     "Admitted",
+    "Answered",
     "Armed",
     "Ask",
     "AttemptFailedError",
+    "Attempts",
     "CellMapper",
+    "Completed",
     "Done",
+    "EffectSeen",
+    "Failed",
+    "Fuse",
     "Handler",
     "HandlersBrokenError",
     "Image",
+    "Leased",
+    "LetterSeen",
+    "Limits",
     "Listed",
     "ManualClock",
     "MemoryStore",
@@ -60,6 +73,7 @@ __all__ = [
     "Option",
     "Pending",
     "Problem",
+    "Rate",
     "Response",
     "Retryable",
     "Runtime",

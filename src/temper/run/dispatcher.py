@@ -71,7 +71,7 @@ class Dispatcher:
         self._known: dict[Key, Pending] = {}
         self._running: set[Key] = set()
         self._abandoned: set[Key] = set()
-        self._answers: dict[Key, Settled] = {}
+        self._answers: dict[Key, tuple[Pending, Settled]] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -120,6 +120,11 @@ class Dispatcher:
         self.turnstile(effect).paused = note
         if note is None:
             self.pump(effect)
+
+    def recall(self, paused: Mapping[str, PausedNote]) -> None:
+        """These effects are paused, and no others."""
+        for name in {*paused, *self._turnstiles}:
+            self.turnstile(name).paused = paused.get(name)
 
     # On the way
 
@@ -236,7 +241,7 @@ class Dispatcher:
             settled = self._answers.get(key) or await self._settlement(pending, end)
             if settled is not None:
                 self._answers[key] = settled
-                await self._settle(pending, settled)
+                await self._settle(*settled)
         except StoreError:
             due = self._driver.world.clock.now() + RETRY_MILLISECONDS
             self._alarms.at(due, lambda: self._again(key))
@@ -248,12 +253,12 @@ class Dispatcher:
 
     # One attempt
 
-    async def _settlement(self, pending: Pending, end: End | None) -> Settled | None:
-        """The outcome, or None if there is to be another attempt (or none, for it was withdrawn)."""
+    async def _settlement(self, pending: Pending, end: End | None) -> tuple[Pending, Settled] | None:
+        """The outcome, with the attempt counted, or None if there is to be another attempt (or none, for it was withdrawn)."""
         effect, clock = self.effect(pending), self._driver.world.clock
         if end is None:
             if self._is_lost(pending):
-                return self._unknown(pending, LOST)
+                return pending, self._unknown(pending, LOST)
             pending = pending._replace(attempts=pending.attempts + 1)
             started = clock.now()
             end = await self._attempted(pending, effect)
@@ -264,10 +269,11 @@ class Dispatcher:
             case None:
                 return None
             case Failed(why):
-                return await self._failed(pending, effect, why)
+                unknown = await self._failed(pending, effect, why)
+                return None if unknown is None else (pending, unknown)
             case Answered(said):
                 judged = judge(effect, said)
-                return Settled(effect.name, pending.key, judged.outcome, judged.fields, judged.note)
+                return pending, Settled(effect.name, pending.key, judged.outcome, judged.fields, judged.note)
             case _:
                 assert_never(end)
 

@@ -77,8 +77,7 @@ class Work:
         store = self._driver.world.store
         try:
             pendings = list(all_pending(self._driver.version, store))
-            for effect, note in book.paused(store).items():
-                self.dispatcher.turnstile(effect).paused = note
+            self.dispatcher.recall(book.paused(store))
             redriven = self.dispatcher.letters.recall()
             self.leases.recall({pending.key for pending in (*pendings, *redriven)})
         except StoreError:
