@@ -12,10 +12,19 @@ import pytest
 from support.examples import BLESS
 from support.faulty import FaultyStore
 from support.parcels import PARCELS
-from support.running import Running, table_of, trusted, turn
+from support.running import Receiver, Running, table_of, trusted, turn
 from support.tree import ROOT
 from temper.machine import Rejected
-from temper.run import OBSTACLES, PROBLEMS, MemoryStore, NotAdmitted, Retryable, Terminal, invariants
+from temper.run import (
+    OBSTACLES,
+    PROBLEMS,
+    AttemptFailedError,
+    MemoryStore,
+    NotAdmitted,
+    Retryable,
+    Terminal,
+    invariants,
+)
 
 PAGES = ROOT / "docs" / "diagnostics"
 HEAVY = "roles: [person]\nproperties:\n  heavy: {for: p in Parcel, always: p.level >= 1}"
@@ -83,6 +92,15 @@ async def too_many(running: Running) -> object:
     return await loads(("roles: [person]", APART))(running)
 
 
+async def rung(running: Running) -> object:
+    await running.runtime.close()
+    running.handlers = {"ring": Receiver(AttemptFailedError("no answer"))}
+    await running.open()
+    await running.done("Parcel", "p", "ring")
+    await running.runtime.quiet()
+    return await running.runtime.redrive("1-0", by="ann")
+
+
 SHOWN: dict[str, Show] = {
     "bad-filter": lambda running: running.runtime.list("Parcel", where={"lable": "books"}),
     "bad-id": calls("Parcel", "a\nb", "raise_level"),
@@ -97,6 +115,9 @@ SHOWN: dict[str, Show] = {
     ),
     "id-taken": taken,
     "idempotency-key-reused": reused,
+    "lease-lost": lambda running: running.runtime.heartbeat("12-0-1", "wim"),
+    "no-such-delivery": lambda running: running.runtime.dismiss("12-0"),
+    "not-redrivable": rung,
     "instances-moved": lambda running: running.runtime.apply(trusted(table_of(PARCELS.replace("level + 1", "level + 2"))), covers=lambda _: False),
     "invariant-violated": loads(("roles: [person]", HEAVY)),
     "shutting-down": closed,
@@ -142,5 +163,5 @@ def said(code: str) -> str:
 
 
 def test_every_problem_and_obstacle_is_shown() -> None:
-    elsewhere = {"unknown-entity"}  # The language says it of blueprints, too, and its page is there.
+    elsewhere = {"unknown-entity", "unknown-effect"}  # The language says it of blueprints, too, and its page is there.
     assert {*PROBLEMS, *OBSTACLES} - elsewhere == set(SHOWN)

@@ -362,7 +362,7 @@ def test_at_most_once_is_a_letter_and_never_redriven() -> None:
         assert letters(running) == ()
         answer = await running.runtime.dismiss(letter.key)
         assert isinstance(answer, Terminal)
-        assert answer.code == "unknown-delivery"
+        assert answer.code == "no-such-delivery"
 
     run(test, ring=ring)
 

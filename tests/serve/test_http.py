@@ -261,6 +261,10 @@ PROVOKED = {
     "bad-filter": lambda running: running.problem("ann", "list", entity="Counter", colour="red"),
     "no-token": told("GET", "/v1/counting/table", Authorization=""),
     "unknown-token": told("GET", "/v1/counting/table", Authorization="Bearer nobody's"),
+    "not-worker": lambda running: running.problem("ann", "lease", {"effects": ["ring"]}),
+    "unknown-effect": lambda running: running.problem("operator", "pause", effect="rang"),
+    "no-such-delivery": lambda running: running.problem("operator", "redrive", key="9-0"),
+    "lease-lost": lambda running: running.problem("wim", "heartbeat", lease="9-0-1"),
     "not-operator": lambda running: running.problem("ann", "apply", {"blueprint": {"path": "a.yaml", "text": ""}}),
     "unknown-principal": lambda running: running.problem("operator", "can", entity="Counter", id="c1", Temper_As="zoe"),
     "unknown-route": told("GET", "/v2/nothing"),
@@ -295,6 +299,7 @@ PROVOKED = {
 """One way to each problem, with an open counter `c1`."""
 
 ELSEWHERE = {
+    "not-redrivable": "test_effects",
     "id-taken": "tests/run: an id under a pending spawn",
     "not-admitted": "test_reload",
     "storage-full": "test_faults",

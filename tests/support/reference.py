@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from temper.cli.main import commands, overview, parser_of
-from temper.serve.operations import OPERATIONS, Operation, Parameter, Permission, Place, problems_of
+from temper.serve.operation import Operation, Parameter, Permission, Place
+from temper.serve.operations import OPERATIONS, problems_of
 from temper.serve.problem import PROBLEMS
 
 SHOWN = {
     Permission.NONE: "No token is needed.",
     Permission.TOKEN: "Any token will do.",
+    Permission.WORKER: "A worker's token is needed.",
     Permission.OPERATOR: "The operator's token is needed.",
 }
 

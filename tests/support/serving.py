@@ -20,7 +20,7 @@ from temper.serve.operations import operation
 from temper.serve.problem import ProblemError
 from temper.serve.reload import Reloader
 from temper.serve.service import Service
-from temper.serve.tokens import TokenFile, create_tokens
+from temper.serve.tokens import TokenFile, add_token, create_tokens
 
 START = 1_767_225_600_000
 """When tests begin: 2026-01-01T00:00:00Z."""
@@ -99,6 +99,7 @@ def serving(
     """Serve while the body runs."""
     path = folder / "tokens.toml"
     tokens = create_tokens(path, principals or certified.table.scope.principals)
+    tokens["wim"] = add_token(path, "wim", (), works_on=None)
     clock, kept = ManualClock(START), store or MemoryStore()
     world = World(clock, SeededChance(7), kept, dict(handlers or {}))
     loop = asyncio.new_event_loop()

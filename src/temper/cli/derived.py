@@ -10,7 +10,8 @@ from temper.cli.building import pairs
 from temper.cli.connection import add_connection, connect
 from temper.cli.outline import outline_lines
 from temper.cli.terminal import Terminal, columns
-from temper.serve.operations import AS, OPERATIONS, Operation, Parameter, Place
+from temper.serve.operation import Operation, Parameter, Place
+from temper.serve.operations import AS, OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)

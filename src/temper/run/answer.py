@@ -58,7 +58,7 @@ PROBLEMS = {
     "idempotency-key-reused": "the key already stands for another request",
     "bad-id": "an id, caller or key is empty, too long or holds control characters",
     "unknown-effect": "the blueprint has no such effect",
-    "unknown-delivery": "no such delivery is pending, and none is a dead letter",
+    "no-such-delivery": "no such delivery is pending, and none is a dead letter",
     "not-redrivable": "a dead letter cannot be performed once more",
     "lease-lost": "the lease has run out, or was never this worker's",
     "bad-filter": "a filter names no field or state, or a value that the field cannot have",

@@ -254,7 +254,7 @@ class Dispatcher:
     # One attempt
 
     async def _settlement(self, pending: Pending, end: End | None) -> tuple[Pending, Settled] | None:
-        """The outcome, with the attempt counted, or None if there is to be another attempt (or none, for it was withdrawn)."""
+        """The outcome, with the attempt counted; None if there is to be another one, or none, for it was withdrawn."""
         effect, clock = self.effect(pending), self._driver.world.clock
         if end is None:
             if self._is_lost(pending):

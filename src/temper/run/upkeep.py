@@ -225,4 +225,4 @@ def _unknown_effect(effect: str, known: tuple[str, ...]) -> Terminal:
 
 
 def _unknown_delivery(key: str) -> Terminal:
-    return Terminal("unknown-delivery", f"there is no delivery `{key}` here", (("key", key),))
+    return Terminal("no-such-delivery", f"there is no delivery `{key}` here", (("key", key),))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from temper.serve.client import Client, UnreachableError
     from temper.serve.home import Home, home_of, homes
-    from temper.serve.operations import OPERATIONS, Operation, operation, problems_of
+    from temper.serve.operation import Operation
+    from temper.serve.operations import OPERATIONS, operation, problems_of
     from temper.serve.problem import PROBLEMS, ProblemError, problem_to_json
 
 __all__ = [
@@ -34,7 +35,7 @@ _HOMES = {
     "home_of": "temper.serve.home",
     "homes": "temper.serve.home",
     "OPERATIONS": "temper.serve.operations",
-    "Operation": "temper.serve.operations",
+    "Operation": "temper.serve.operation",
     "operation": "temper.serve.operations",
     "problems_of": "temper.serve.operations",
     "PROBLEMS": "temper.serve.problem",

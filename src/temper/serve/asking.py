@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from temper.machine import Rejected
+from temper.run import Retryable, Terminal
 from temper.serve.problem import ProblemError
 from temper.serve.tokens import Principal
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +46,10 @@ class Answer:
 
     data: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def told(answer: Told | Rejected | Retryable | Terminal) -> Told:
+    """The answer, unless it says why there is none."""
+    if isinstance(answer, Rejected | Retryable | Terminal):
+        raise ProblemError(answer.code, answer.message, dict(answer.facts))
+    return answer

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from temper.serve.operations import Operation, Permission, Place
+from temper.serve.operation import Operation, Permission, Place
 from temper.serve.problem import PROBLEMS, ProblemError
 
 TIMEOUT_SECONDS = 30.0

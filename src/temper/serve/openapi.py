@@ -25,7 +25,8 @@ from temper.machine.value import (
     finite_values,
     key_text,
 )
-from temper.serve.operations import OPERATIONS, Operation, Parameter, Permission, Place, problems_of
+from temper.serve.operation import Operation, Parameter, Permission, Place
+from temper.serve.operations import OPERATIONS, problems_of
 from temper.serve.problem import PROBLEMS
 
 

@@ -6,94 +6,39 @@ takes, answers and may complain about is here, and a test holds transports and r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, TypeAlias
+from temper.serve.effect_operations import EFFECT_OPERATIONS
+from temper.serve.operation import (
+    ANY,
+    BLUEPRINT,
+    CURSOR,
+    DATA,
+    FLAG,
+    LIMIT,
+    MAYBE_TEXT,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    Operation,
+    Parameter,
+    Permission,
+    Place,
+    list_of,
+    record_of,
+)
 
-Schema: TypeAlias = Mapping[str, Any]
-"""A JSON Schema."""
-
-
-class Permission(StrEnum):
-    """What a caller must show."""
-
-    NONE = "none"
-    TOKEN = "token"  # noqa: S105 - a kind of permission, no secret
-    OPERATOR = "operator"
-
-
-class Place(StrEnum):
-    """Where HTTP carries a parameter."""
-
-    PATH = "path"
-    QUERY = "query"
-    HEADER = "header"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A named input beside the body."""
-
-    name: str
-    place: Place
-    doc: str
-    schema: Schema
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing a running system can be asked. `problems` are the codes it may answer besides the common ones."""
-
-    name: str
-    method: str
-    path: str
-    doc: str
-    answer: Schema
-    permission: Permission = Permission.TOKEN
-    parameters: tuple[Parameter, ...] = ()
-    body: Schema | None = None
-    status: int = 200
-    problems: tuple[str, ...] = ()
-    media: str = "application/json"
-    command: bool = False
-    """The client's command is made from this entry alone; the others have a file in `cli/commands`."""
-
-    def parameters_in(self, place: Place) -> tuple[Parameter, ...]:
-        return tuple(parameter for parameter in self.parameters if parameter.place is place)
-
-
-def _object(required: tuple[str, ...] = (), **properties: Schema) -> Schema:
-    return {"type": "object", "required": list(required or properties), "properties": properties}
-
-
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "integer"}
-FLAG: Schema = {"type": "boolean"}
-ANY: Schema = {}
-MAYBE_TEXT: Schema = {"type": ["string", "null"]}
-MOMENT: Schema = {"type": "string", "format": "date-time"}
-DATA: Schema = {"type": "object"}
-
-
-def _list(of: Schema) -> Schema:
-    return {"type": "array", "items": of}
-
-
-INSTANCE = _object(
+INSTANCE = record_of(
     entity=TEXT,
     id=TEXT,
     state=TEXT,
     seq=NUMBER,
     data=DATA,
     timers={"type": "object", "additionalProperties": MOMENT},
-    unhandled=_list(TEXT),
+    unhandled=list_of(TEXT),
 )
-APPLIED = _object(
+APPLIED = record_of(
     action=TEXT, entity=TEXT, id=TEXT, state=TEXT, seq=NUMBER, data=DATA, at=MOMENT, record=NUMBER, repeated=FLAG
 )
-RECORD = _object(
+RECORD = record_of(
     number=NUMBER,
     seq={"type": ["integer", "null"]},
     at=MOMENT,
@@ -101,22 +46,21 @@ RECORD = _object(
     action=TEXT,
     cause=TEXT,
     caller=MAYBE_TEXT,
-    roles=_list(TEXT),
+    roles=list_of(TEXT),
     args=DATA,
     state=MAYBE_TEXT,
     changes=DATA,
-    handed_on=_list(TEXT),
+    handed_on=list_of(TEXT),
     note=TEXT,
     table=TEXT,
 )
-OPTION = _object(action=TEXT, possible=FLAG, params=DATA, because={"type": ["object", "null"]}, note=TEXT)
-DELIVERY = _object(
+OPTION = record_of(action=TEXT, possible=FLAG, params=DATA, because={"type": ["object", "null"]}, note=TEXT)
+DELIVERY = record_of(
     key=TEXT, kind=TEXT, what=TEXT, owner=TEXT, receiver=TEXT, args=DATA, status=TEXT, attempts=NUMBER, note=TEXT
 )
-ARMED = _object(entity=TEXT, id=TEXT, timer=TEXT, due=MOMENT)
-VERDICT = _object(name=TEXT, verdict=TEXT, because=TEXT, states={"type": ["integer", "null"]}, trace=ANY)
+ARMED = record_of(entity=TEXT, id=TEXT, timer=TEXT, due=MOMENT)
+VERDICT = record_of(name=TEXT, verdict=TEXT, because=TEXT, states={"type": ["integer", "null"]}, trace=ANY)
 
-BLUEPRINT = Parameter("blueprint", Place.PATH, "the blueprint's name", TEXT, required=True)
 ENTITY = Parameter("entity", Place.PATH, "an entity of the blueprint", TEXT, required=True)
 ID = Parameter(
     "id", Place.PATH, "the instance's id", {"type": "string", "minLength": 1, "maxLength": 200}, required=True
@@ -135,16 +79,13 @@ MATCH = Parameter(
     TEXT,
 )
 AS = Parameter("Temper-As", Place.HEADER, "with the operator's token: the principal to act as", TEXT)
-LIMIT = Parameter(
-    "limit", Place.QUERY, "how many at most", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
-)
-CURSOR = Parameter("cursor", Place.QUERY, "where the page before ended: its `next`", TEXT)
 STATE = Parameter("state", Place.QUERY, "only instances in this control state", TEXT)
+STATUSES = ("waiting", "attempting", "leased", "held", "paused", "parked", "behind")
 STATUS = Parameter(
     "status",
     Place.QUERY,
     "only deliveries that stand like this; `parked` ones wait for a handler",
-    {"type": "string", "enum": ["waiting", "attempting", "parked", "behind"]},
+    {"type": "string", "enum": list(STATUSES)},
 )
 
 CALL_PROBLEMS = (
@@ -177,7 +118,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET",
         "/health",
         "Whether the server is up, what it serves, and whether it takes calls.",
-        _object(status=TEXT, blueprint=TEXT, table=TEXT),
+        record_of(status=TEXT, blueprint=TEXT, table=TEXT),
         Permission.NONE,
         command=True,
     ),
@@ -205,7 +146,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET",
         "/v1/{blueprint}/table",
         "The live table and what was proved about it.",
-        _object(blueprint=TEXT, hash=TEXT, table=DATA, verdicts=_list(VERDICT), search=ANY, accepted=DATA),
+        record_of(blueprint=TEXT, hash=TEXT, table=DATA, verdicts=list_of(VERDICT), search=ANY, accepted=DATA),
         parameters=(BLUEPRINT,),
         problems=("unknown-blueprint",),
         command=True,
@@ -216,13 +157,13 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/{blueprint}/apply",
         "Certify a new version apart and, if every live instance has its place in it, swap it in. "
         "Serving goes on meanwhile; if it is refused, the old version stays.",
-        _object(applied={"const": True}, table=TEXT, before=TEXT, changes=_list(TEXT), verdicts=_list(VERDICT)),
+        record_of(applied={"const": True}, table=TEXT, before=TEXT, changes=list_of(TEXT), verdicts=list_of(VERDICT)),
         Permission.OPERATOR,
         (BLUEPRINT,),
-        body=_object(
+        body=record_of(
             ("blueprint",),
-            blueprint=_object(path=TEXT, text=TEXT),
-            policies=_list(_object(path=TEXT, text=TEXT)),
+            blueprint=record_of(path=TEXT, text=TEXT),
+            policies=list_of(record_of(path=TEXT, text=TEXT)),
             constants={"type": "object", "additionalProperties": TEXT},
         ),
         problems=("unknown-blueprint", "not-certified", "not-admitted", "broken-json", "body-too-large", "bad-request"),
@@ -232,17 +173,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET",
         "/v1/{blueprint}/deliveries",
         "What was handed on and is not settled yet: effects, messages, spawns; parked ones wait for somebody.",
-        _object(deliveries=_list(DELIVERY)),
+        record_of(deliveries=list_of(DELIVERY)),
         parameters=(BLUEPRINT, STATUS, LIMIT),
         problems=("unknown-blueprint", "bad-request"),
         command=True,
     ),
+    *EFFECT_OPERATIONS,
     Operation(
         "timers",
         "GET",
         "/v1/{blueprint}/timers",
         "Every armed timer, the next one first.",
-        _object(timers=_list(ARMED)),
+        record_of(timers=list_of(ARMED)),
         parameters=(BLUEPRINT, LIMIT),
         problems=("unknown-blueprint", "bad-request"),
         command=True,
@@ -252,7 +194,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET",
         "/v1/{blueprint}/{entity}",
         "The instances of an entity, by id. Any other query parameter names a field and the value it must have.",
-        _object(instances=_list(INSTANCE), next=MAYBE_TEXT),
+        record_of(instances=list_of(INSTANCE), next=MAYBE_TEXT),
         parameters=(BLUEPRINT, ENTITY, STATE, LIMIT, CURSOR),
         problems=("unknown-blueprint", "unknown-entity", "bad-filter", "bad-request"),
         command=True,
@@ -272,7 +214,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET",
         "/v1/{blueprint}/{entity}/{id}/history",
         "Everything that happened to an instance, oldest first, each under the version it was made with.",
-        _object(records=_list(RECORD), next=MAYBE_TEXT),
+        record_of(records=list_of(RECORD), next=MAYBE_TEXT),
         parameters=(BLUEPRINT, ENTITY, ID, LIMIT, CURSOR),
         problems=(*NOT_THERE, "bad-request"),
     ),
@@ -282,7 +224,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/{blueprint}/{entity}/{id}/can",
         "What you can do with an instance now, and for everything else why not. "
         "Actions with parameters are judged as far as that is possible without them.",
-        _object(entity=TEXT, id=TEXT, state=TEXT, actions=_list(OPTION)),
+        record_of(entity=TEXT, id=TEXT, state=TEXT, actions=list_of(OPTION)),
         parameters=(BLUEPRINT, ENTITY, ID, AS),
         problems=("unknown-blueprint", "unknown-entity", "unknown-principal"),
         command=True,
@@ -333,6 +275,7 @@ def problems_of(asked: Operation) -> tuple[str, ...]:
     shown = {
         Permission.NONE: (),
         Permission.TOKEN: TOKEN_PROBLEMS,
+        Permission.WORKER: (*TOKEN_PROBLEMS, "not-worker"),
         Permission.OPERATOR: TOKEN_PROBLEMS + OPERATOR_PROBLEMS,
     }
     acting = OPERATOR_PROBLEMS if AS in asked.parameters else ()

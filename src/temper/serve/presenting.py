@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from temper.machine import TIME, Rejected, to_json
-from temper.run import Done, Option, Seen, Waiting
+from temper.run import Done, EffectSeen, LetterSeen, Option, Seen, Waiting
+from temper.run.book import AttemptNote
 
 
 def seen_to_json(seen: Seen) -> dict[str, Any]:
@@ -65,6 +66,54 @@ def waiting_to_json(waiting: Waiting) -> dict[str, Any]:
         "status": waiting.status,
         "attempts": waiting.attempts,
         "note": waiting.note,
+    }
+
+
+def effect_to_json(seen: EffectSeen) -> dict[str, Any]:
+    """How an effect stands."""
+    paused = seen.paused
+    because = "" if paused is None or not paused.because else f": {paused.because}"
+    said = seen.said if seen.until is None else f"{seen.said}; one is let through at {moment(seen.until)}"
+    return {
+        "effect": seen.effect,
+        "handler": seen.handler,
+        "workers": list(seen.workers),
+        "paused": None if paused is None else f"by {paused.by} since {moment(paused.at)}{because}",
+        "breaker": seen.circuit,
+        "said": said,
+        "limits": list(seen.limits),
+        "attempting": seen.attempting,
+        "waiting": seen.waiting,
+        "letters": seen.letters,
+    }
+
+
+def letter_to_json(letter: LetterSeen) -> dict[str, Any]:
+    """A dead letter."""
+    return {
+        "key": letter.key,
+        "effect": letter.effect,
+        "owner": letter.owner,
+        "args": dict(letter.args),
+        "at": moment(letter.at),
+        "attempts": letter.attempts,
+        "because": letter.because,
+        "redriven_by": letter.redriven_by,
+        "said": letter.said,
+    }
+
+
+def attempt_to_json(note: AttemptNote) -> dict[str, Any]:
+    """An attempt that failed, or one that is or was a worker's."""
+    return {
+        "number": note.number,
+        "effect": note.effect,
+        "owner": f"{note.entity} {note.id}",
+        "started": moment(note.started),
+        "ended": None if note.ended is None else moment(note.ended),
+        "worker": note.who,
+        "end": note.end or "under way",
+        "said": note.said,
     }
 
 

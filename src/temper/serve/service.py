@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-from temper.machine import Rejected, table_to_json
+from temper.machine import table_to_json
 from temper.pipeline import explain
-from temper.run import Done, Retryable, Runtime, Seen, Terminal
-from temper.serve.asking import Answer, Asked
+from temper.run import Done, Runtime, Seen
+from temper.serve.asking import Answer, Asked, told
+from temper.serve.effects import EffectService
 from temper.serve.incoming import read_filter, read_tag, read_version
 from temper.serve.openapi import args_schema, openapi
+from temper.serve.operations import STATUSES
 from temper.serve.presenting import (
     done_to_json,
     moment,
@@ -28,23 +30,15 @@ from temper.verify import report_json
 LIMIT_MAX = 1_000
 PAGE = 100
 NUMBER_MAX = 2**62
-STATUSES = ("waiting", "attempting", "parked", "behind")
-
-Told = TypeVar("Told")
 
 
-class Service:
+class Service(EffectService):
     """The operations on one runtime. Each method has the name of its operation."""
 
     def __init__(self, runtime: Runtime, tokens: TokenFile, reloader: Reloader) -> None:
-        self.runtime = runtime
+        super().__init__(runtime)
         self.tokens = tokens
         self.reloader = reloader
-
-    @property
-    def name(self) -> str:
-        """The blueprint that is served."""
-        return self.runtime.table.blueprint
 
     async def health(self, asked: Asked) -> Answer:
         """Without a token only what anybody may know: that it serves, and what."""
@@ -175,12 +169,6 @@ class Service:
         )
         return told(answer)
 
-    def _check_blueprint(self, asked: Asked) -> None:
-        name = asked.given["blueprint"]
-        if name != self.name:
-            detail = f"`{name}` is not served here; {self.name} is"
-            raise ProblemError("unknown-blueprint", detail, {"blueprint": name, "served": self.name})
-
     def _entity(self, asked: Asked) -> str:
         self._check_blueprint(asked)
         name = asked.given["entity"]
@@ -204,13 +192,6 @@ class Service:
         if name not in known:
             raise ProblemError("unknown-principal", f"the tokens file knows no `{name}`", {"known": sorted(known)})
         return known[name]
-
-
-def told(answer: Told | Rejected | Retryable | Terminal) -> Told:
-    """The answer, unless it says why there is none."""
-    if isinstance(answer, Rejected | Retryable | Terminal):
-        raise ProblemError(answer.code, answer.message, dict(answer.facts))
-    return answer
 
 
 def _tag(shown: Seen | Done) -> dict[str, Any]:

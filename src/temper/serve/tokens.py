@@ -24,11 +24,18 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who may call. `operator` tells who may change the running system and act as others."""
+    """Somebody who may call. `operator` tells who may change the running system and act as others.
+
+    `works_on_effects` names the effects that a worker with this token may perform; None is all of them.
+    """
 
     name: str
     roles: frozenset[str]
     operator: bool = False
+    works_on_effects: frozenset[str] | None = frozenset()
+
+    def works_on(self, effect: str) -> bool:
+        return self.works_on_effects is None or effect in self.works_on_effects
 
 
 class BadTokensError(Exception):
@@ -109,7 +116,7 @@ def create_tokens(path: Path, principals: Iterable[tuple[str, Iterable[str]]]) -
     return drawn
 
 
-def add_token(path: Path, name: str, roles: Iterable[str]) -> str:
+def add_token(path: Path, name: str, roles: Iterable[str], works_on: Iterable[str] | None = ()) -> str:
     """Add a new principal to the file and give its token. Raises `BadTokensError` if it is there already."""
     known = read_tokens(path)
     if path.suffix == ".json":
@@ -117,7 +124,12 @@ def add_token(path: Path, name: str, roles: Iterable[str]) -> str:
     if name in known.principals:
         raise BadTokensError(f"{path} knows `{name}` already")
     token = draw()
-    write_private(path, path.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join(_entry(name, roles, token)))
+    write_private(
+        path,
+        path.read_text(encoding="utf-8").rstrip("\n")
+        + "\n\n"
+        + "\n".join(_entry(name, roles, token, works_on=works_on)),
+    )
     return token
 
 
@@ -149,20 +161,40 @@ def hash_of(token: str) -> str:
 def _principal(path: Path, name: str, entry: object) -> tuple[Principal, list[str]]:
     match entry:
         case {"roles": [*roles], "tokens": [*known], **rest} if _all_text(roles) and _all_text(known):
-            operator = rest.pop("operator", False)
+            operator, worker = rest.pop("operator", False), _works_on(path, name, rest.pop("worker", False))
             if rest or not isinstance(operator, bool):
-                raise BadTokensError(f"{path}: principal `{name}` has only roles, tokens and operator = true or false")
-            return Principal(name, frozenset(map(str, roles)), operator), [str(each).lower() for each in known]
+                raise BadTokensError(
+                    f"{path}: principal `{name}` has only roles, tokens, worker and operator = true or false"
+                )
+            worker = None if operator else worker  # Who may act as everybody may act as a worker.
+            return Principal(name, frozenset(map(str, roles)), operator, worker), [str(each).lower() for each in known]
         case _:
             raise BadTokensError(f"{path}: principal `{name}` needs the lists `roles` and `tokens`")
+
+
+def _works_on(path: Path, name: str, given: object) -> frozenset[str] | None:
+    match given:
+        case True:
+            return None
+        case False:
+            return frozenset()
+        case [*effects] if _all_text(effects):
+            return frozenset(map(str, effects))
+    raise BadTokensError(f"{path}: `worker` of principal `{name}` is true, or a list of effects")
 
 
 def _all_text(listed: list[object]) -> bool:
     return all(isinstance(each, str) for each in listed)
 
 
-def _entry(name: str, roles: Iterable[str], token: str, *, operator: bool = False) -> list[str]:
+def _entry(
+    name: str, roles: Iterable[str], token: str, *, operator: bool = False, works_on: Iterable[str] | None = ()
+) -> list[str]:
     head = [f"[principals.{json.dumps(name)}]", f"roles = {json.dumps(list(roles))}"]
+    if works_on is None:
+        head.append("worker = true")
+    elif effects := list(works_on):
+        head.append(f"worker = {json.dumps(effects)}")
     return [*head, *(["operator = true"] if operator else []), f'tokens = ["{hash_of(token)}"]', ""]
 
 

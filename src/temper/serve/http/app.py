@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from temper.serve.asking import Answer, Asked
 from temper.serve.body import parse_body
-from temper.serve.operations import OPERATIONS, Operation, Permission, Place
+from temper.serve.operation import Operation, Permission, Place
+from temper.serve.operations import OPERATIONS
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.service import Service
 from temper.serve.tokens import Principal
@@ -68,6 +69,9 @@ def _principal(operation: Operation, request: Request, service: Service) -> Prin
         raise ProblemError(
             "not-operator", f"{principal.name} is not the operator of this server", {"caller": principal.name}
         )
+    if operation.permission is Permission.WORKER and principal.works_on_effects == frozenset():
+        detail = f"{principal.name} is no worker: `worker = true` in its line of the tokens file makes it one"
+        raise ProblemError("not-worker", detail, {"caller": principal.name})
     return principal
 
 
