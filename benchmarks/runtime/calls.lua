@@ -1,0 +1,32 @@
+-- Each request amends a random order, under an idempotency key of its own and with a body of its own.
+local token = os.getenv("TEMPER_BENCH_TOKEN")
+local orders = tonumber(os.getenv("TEMPER_BENCH_ORDERS"))
+local run = os.getenv("TEMPER_BENCH_RUN")
+local threads = 0
+
+function setup(thread)
+  thread:set("number", threads)
+  threads = threads + 1
+end
+
+function init(args)
+  math.randomseed(number + 17)
+  made = 0
+  headers = {
+    ["Authorization"] = "Bearer " .. token,
+    ["Content-Type"] = "application/json",
+  }
+end
+
+function request()
+  made = made + 1
+  headers["Idempotency-Key"] = run .. "-" .. number .. "-" .. made
+  local body = '{"amount":' .. math.random(0, 400000) .. ',"note":"change ' .. made .. '"}'
+  return wrk.format("POST", "/v1/orders/Order/o" .. math.random(0, orders - 1) .. "/amend", headers, body)
+end
+
+function done(summary, latency, requests)
+  io.write(string.format("RESULT %d %d %d %d %d %d %d\n", summary.requests, summary.duration, summary.errors.status,
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    latency:percentile(50), latency:percentile(99), latency.max))
+end
