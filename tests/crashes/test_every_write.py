@@ -17,7 +17,7 @@ import pytest
 from support.durable import all_records, assert_whole
 from support.running import EVERY_ROLE
 from support.workload import FIRST, System, workload
-from temper.run import Done, MemoryStore, SqliteStore, Store
+from temper.run import Done, MemoryStore, SqliteStore, Store, work
 
 
 def run(real: Store, fault: Callable[[int], str]) -> System:
@@ -87,6 +87,20 @@ def test_every_write(kind: str, undisturbed: tuple[set[tuple[Any, ...]], int]) -
         assert picture(store) == expected, f"{kind} at write {number}"
         assert list(store.pending()) == []
         assert system.openings > kind.startswith("dead")
+        assert_whole(store)
+        check_outside(system)
+
+
+def test_whatever_is_pending_is_taken_up_one_after_the_other(
+    undisturbed: tuple[set[tuple[Any, ...]], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a store that holds more than is taken up at once: calls and messages come in between."""
+    monkeypatch.setattr(work, "TAKEN_UP_AT_ONCE", 1)
+    expected, count = undisturbed
+    for number in range(1, count + 1):
+        store = MemoryStore()
+        system = run(store, lambda write, number=number: "dead after" if write == number else "")  # type: ignore[misc]
+        assert picture(store) == expected, f"at write {number}"
         assert_whole(store)
         check_outside(system)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from typing import Any
+
+import pytest
 
 from support.blueprints import EXAMPLES
 from support.parcels import PARCELS
 from support.running import Receiver, Running, table_of
 from temper.machine import Rejected
+from temper.run import Done, MemoryStore, work
 
 TABLE = table_of(PARCELS)
 
@@ -59,6 +63,44 @@ def test_a_spawn_that_is_rejected_comes_back_and_its_id_is_burnt() -> None:
         assert taken.code == "id-taken"
 
     run(test)
+
+
+class Remembering(MemoryStore):
+    """Remembers how it was when a spawn was pending, as if the process had died then."""
+
+    kept: MemoryStore
+
+    def commit(self, batch: Any) -> None:
+        super().commit(batch)
+        if any(row.kind == "spawn" for row in batch.made.values()):
+            self.kept = MemoryStore()
+            self.kept.__dict__.update(copy.deepcopy({k: v for k, v in self.__dict__.items() if k != "kept"}))
+
+
+def test_an_id_is_taken_before_its_spawn_is_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a restart there may be a million deliveries in front of it."""
+    monkeypatch.setattr(work, "TAKEN_UP_AT_ONCE", 2)
+
+    async def test() -> None:
+        store = Remembering()
+        async with Running(TABLE, store) as running:
+            for number in range(5):
+                await running.done("Parcel", f"q{number}", "pack", {"label": "books"})
+                await running.done("Parcel", f"q{number}", "send")
+            await running.done("Parcel", "p", "pack", {"label": "books"})
+            box = (await running.done("Parcel", "p", "box_up", {"size": 1})).data["box"]
+        async with Running(TABLE, store.kept) as running:
+            taken = await running.call("Box", box, "build", {"size": 3})
+            assert isinstance(taken, Rejected), taken
+            assert taken.code == "id-taken"
+            free = await running.call("Box", "other", "build", {"size": 3})
+            assert isinstance(free, Done), free
+            await running.runtime.quiet()
+            seen = running.seen("Box", box)
+            assert (seen.state, seen.data["labels"], seen.data["fillings"]) == ("made", "books", 1)
+            assert not running.runtime.health()["faults"]
+
+    asyncio.run(test())
 
 
 def test_a_refusal_brings_the_reason_the_receiver_and_the_arguments() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,6 @@ from temper.run.store.protocol import Query, StoreCorruptError, StoreError, Stor
 from temper.run.store.rows import (
     AnswerRow,
     Batch,
-    BookRow,
     CellRow,
     CertificateRow,
     Head,
@@ -178,6 +176,16 @@ def test_effects_of_one_owner(store: Store) -> None:
     assert [row.place for row in store.pending(1, 2)] == [2, 3]
 
 
+def test_the_spawn_that_makes_an_instance(store: Store) -> None:
+    spawn = pending(5, kind="spawn")._replace(receiver_entity="Box", receiver_id="b")
+    made = {4: pending(4, kind="message")._replace(receiver_entity="Box", receiver_id="b"), 5: spawn}
+    store.commit(batch(store, "one", made=made))
+    assert store.spawn_of(Address("Box", "b")) == spawn
+    assert store.spawn_of(Address("Box", "a")) is None
+    store.commit(batch(store, "two", consumed={(5, 0)}))
+    assert store.spawn_of(Address("Box", "b")) is None
+
+
 def test_records_of_one_instance(store: Store) -> None:
     head = store.head()
     first = record(head, "one", "a")
@@ -225,34 +233,6 @@ def test_a_file_is_found_again(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_file_from_before_there_were_certificates_is_read_and_gets_them(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-    SqliteStore(path, identity="here").close()
-    with contextlib.closing(sqlite3.connect(path)) as old:
-        old.execute("DROP TABLE certificates")
-    reading = SqliteStore(path, identity="", read_only=True)
-    assert reading.certificate("00ff") is None
-    reading.close()
-    writing = SqliteStore(path, identity="here")
-    writing.commit(batch(writing, certificate=CertificateRow("00ff", 6, "now")))
-    assert writing.certificate("00ff") == CertificateRow("00ff", 6, "now")
-    writing.close()
-
-
-def test_a_file_from_before_there_was_a_book_is_read_and_gets_one(tmp_path: Path) -> None:
-    path = tmp_path / "j.db"
-    SqliteStore(path, identity="here").close()
-    with contextlib.closing(sqlite3.connect(path)) as old:
-        old.execute("DROP TABLE book")
-    reading = SqliteStore(path, identity="", read_only=True)
-    assert list(reading.book("paused")) == []
-    reading.close()
-    writing = SqliteStore(path, identity="here")
-    writing.commit(batch(writing, book={("paused", "ship"): "{}"}))
-    assert list(writing.book("paused")) == [BookRow("paused", "ship", "{}")]
-    writing.close()
-
-
 def test_only_one_process_writes(tmp_path: Path) -> None:
     first = SqliteStore(tmp_path / "j.db", identity="one")
     with pytest.raises(StoreInUseError, match="in use"):
@@ -268,7 +248,6 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("no database at all, but long enough to be looked at by somebody" * 20)
     with pytest.raises(StoreCorruptError):
         SqliteStore(tmp_path / "text.db", identity="x")
-    import sqlite3
 
     other = sqlite3.connect(tmp_path / "other.db")
     other.execute("CREATE TABLE mine (x)")

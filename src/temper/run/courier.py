@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from temper.machine import Address, Message, Spawning
+from temper.machine import NEW, Address, Message, Spawning
 from temper.run.alarms import Alarms
 from temper.run.driver import Driver
 from temper.run.engine import Delivered
@@ -25,10 +25,21 @@ class Courier:
         self._driver, self._alarms = driver, alarms
         self._expected: dict[Address, tuple[int, int]] = {}
         self._waiting: dict[Address, list[Pending]] = {}
+        self.knows = False
+        """Whether everything has been taken up that was pending at the start; before that the store is asked."""
 
     def is_expected(self, address: Address) -> bool:
-        """Whether a spawn is on its way that will make this instance."""
-        return address in self._expected
+        """Whether a spawn is on its way that will make this instance. Raises `StoreError` if that cannot be told."""
+        if self.knows or address in self._expected or self._driver.instance(address).cell.control != NEW:
+            return address in self._expected
+        row = self._driver.world.store.spawn_of(address)
+        if row is not None:
+            self._expected[address] = (row.place, row.round)
+        return row is not None
+
+    def knows_all(self) -> None:
+        """Nothing is pending any more that was not told of."""
+        self.knows = True
 
     def expect(self, deliveries: Iterable[Pending]) -> None:
         """Note the children before anything is carried, so that no message arrives ahead of its receiver."""
@@ -55,13 +66,14 @@ class Courier:
         """Forget everything; the store has it."""
         self._expected.clear()
         self._waiting.clear()
+        self.knows = False
 
     def _arrive(self, pending: Pending) -> None:
         receiver = receiver_of(pending.delivery)
-        if isinstance(pending.delivery, Message) and receiver in self._expected:
-            self._waiting.setdefault(receiver, []).append(pending)
-            return
         try:
+            if isinstance(pending.delivery, Message) and self.is_expected(receiver):
+                self._waiting.setdefault(receiver, []).append(pending)
+                return
             self._driver.enter(receiver, Delivered(pending))
         except StoreError:
             due = self._driver.world.clock.now() + RETRY_MILLISECONDS

@@ -9,7 +9,7 @@ settles `unknown` if it may be made only once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from temper.machine import Address, DeliveryKind, Effecting
@@ -117,12 +117,12 @@ class Leases:
         """Let nobody wait for what may not come. The leases are in the store."""
         self.wake("")
 
-    def recall(self, waiting: set[Key]) -> None:
+    def recall(self, is_waiting: Callable[[Key], bool]) -> None:
         """Take up the leases that the store has; those of deliveries that are gone are struck out."""
         dispatcher = self._dispatcher
         for key, note in list(book.leases(self._driver.world.store)):
             dispatcher.leased[key] = note
-            if key in waiting:
+            if is_waiting(key):
                 dispatcher.turnstile(note.effect).entered(key)
                 self._arm(key, note)
             else:

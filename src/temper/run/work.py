@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from temper.machine import Address, Effecting
@@ -22,6 +23,8 @@ from temper.run.version import Version
 from temper.run.world import Handler
 
 RETRY_MILLISECONDS = 1000
+TAKEN_UP_AT_ONCE = 200
+"""How many pending deliveries are taken up before others have their turn: a store may hold a million."""
 
 
 class Work:
@@ -36,11 +39,13 @@ class Work:
         self.leases = Leases(driver, self.alarms, self.dispatcher)
         self.timers = Timers(driver, self.alarms, self._start)
         self.faults: list[str] = []
+        self._resumed = 0
+        self._is_taking_up = False
 
     @property
     def is_busy(self) -> bool:
         """Whether something is going on that does not merely wait for its time."""
-        return bool(self._tasks) or self._driver.committer.latest() is not None
+        return bool(self._tasks) or self._driver.committer.latest() is not None or self._is_taking_up
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -66,6 +71,8 @@ class Work:
         self.dispatcher.use(handlers, limits)
 
     def stop(self) -> None:
+        self._resumed += 1
+        self._is_taking_up = False
         self.alarms.clear()
         self.courier.stop()
         self.dispatcher.stop()
@@ -73,29 +80,55 @@ class Work:
         self.timers.stop()
 
     def resume(self) -> None:
-        """Take up every pending delivery and every armed timer that the store has."""
+        """Take up every pending delivery and every armed timer that the store has: the first ones now, the others soon.
+
+        What is handed on from now on comes by itself, so whatever lies behind the last place of now is left alone.
+        """
+        self._resumed += 1
         store = self._driver.world.store
         try:
-            pendings = list(all_pending(self._driver.version, store))
             self.dispatcher.recall(book.paused(store))
             redriven = self.dispatcher.letters.recall()
-            self.leases.recall({pending.key for pending in (*pendings, *redriven)})
+            letters = {pending.key for pending in redriven}
+            self.leases.recall(lambda key: key in letters or is_pending(store, key))
         except StoreError:
             due = self._driver.world.clock.now() + RETRY_MILLISECONDS
             self.alarms.at(due, self.resume)
             return
-        self.courier.expect(pendings)
-        lanes: set[tuple[Address, str]] = set()
-        for pending in pendings:
-            delivery = pending.delivery
-            if not isinstance(delivery, Effecting):
-                self.courier.carry(pending)
-            elif (lane := (delivery.owner, delivery.effect)) not in lanes:
-                lanes.add(lane)
-                self.dispatcher.attempt(pending)
+        self._take_up(self._resumed, 0, self._driver.journal.next_place - 1, set())
         for pending in redriven:
             self.dispatcher.attempt(pending)
         self.timers.resume()
+
+    def _take_up(self, resumed: int, after: int, last: int, lanes: set[tuple[Address, str]]) -> None:
+        """Take up some deliveries behind a place, and come back for more; nothing if all was stopped meanwhile."""
+        if resumed != self._resumed:
+            return
+        driver = self._driver
+        self._is_taking_up = False
+        try:
+            rows = driver.world.store.pending(after, TAKEN_UP_AT_ONCE)
+        except StoreError:
+            again = partial(self._take_up, resumed, after, last, lanes)
+            self.alarms.at(driver.world.clock.now() + RETRY_MILLISECONDS, again)
+            return
+        found = [pending_from_row(driver.version, row) for row in rows if row.place <= last]
+        self.courier.expect(found)
+        for pending in found:
+            self._take(pending, lanes)
+        if rows and rows[-1].place < last:
+            self._is_taking_up = True
+            asyncio.get_running_loop().call_soon(self._take_up, resumed, rows[-1].place, last, lanes)
+        else:
+            self.courier.knows_all()
+
+    def _take(self, pending: Pending, lanes: set[tuple[Address, str]]) -> None:
+        delivery = pending.delivery
+        if not isinstance(delivery, Effecting):
+            self.courier.carry(pending)
+        elif (lane := (delivery.owner, delivery.effect)) not in lanes:
+            lanes.add(lane)
+            self.dispatcher.attempt(pending)
 
     async def close(self) -> None:
         """Stop everything; attempts under way are cut short, which their rows survive."""
@@ -130,3 +163,8 @@ def all_pending(version: Version, store: Store) -> Iterator[Pending]:
         for row in rows:
             yield pending_from_row(version, row)
         place = rows[-1].place
+
+
+def is_pending(store: Store, key: tuple[int, int]) -> bool:
+    """Whether this very delivery waits in the store."""
+    return any((row.place, row.round) == key for row in store.pending(key[0] - 1, 1))

@@ -111,6 +111,10 @@ class MemoryStore:
         rows = [self._pending[place] for place in sorted(self._pending)]
         return [r for r in rows if r.kind == "effect" and (r.owner_entity, r.owner_id) == tuple(owner)]
 
+    def spawn_of(self, child: Address) -> PendingRow | None:
+        spawns = (row for row in self._pending.values() if row.kind == "spawn")
+        return next((row for row in spawns if (row.receiver_entity, row.receiver_id) == tuple(child)), None)
+
     def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         places = [place for place in sorted(self._pending) if place > after]
         return [self._pending[place] for place in places[:limit]]

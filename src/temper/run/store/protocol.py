@@ -89,6 +89,10 @@ class Store(Protocol):
     def effects_of(self, owner: Address) -> Sequence[PendingRow]:
         """The pending effects of one owner, by place."""
 
+    def spawn_of(self, child: Address) -> PendingRow | None:
+        """The pending spawn that will make this instance; None if there is none."""
+        ...
+
     def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         """Pending deliveries of every kind, by place, after the place `after`."""
 

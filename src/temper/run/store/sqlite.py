@@ -27,54 +27,17 @@ from temper.run.store.rows import (
     RecordRow,
     VersionRow,
 )
+from temper.run.store.sqlite_batch import write_batch
+from temper.run.store.sqlite_checkpoint import Checkpointer
+from temper.run.store.sqlite_layout import assert_readable, has_table, make_ready
 
-LAYOUT = 1
-"""The version of the schema below, kept in `user_version`; a file of another one is refused."""
-
-SCHEMA = """
-CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), identity TEXT NOT NULL, commits INTEGER NOT NULL,
-  record INTEGER NOT NULL, place INTEGER NOT NULL, chain TEXT NOT NULL);
-CREATE TABLE versions (number INTEGER PRIMARY KEY, hash TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE cells (entity TEXT NOT NULL, id TEXT NOT NULL, control TEXT NOT NULL, seq INTEGER NOT NULL,
-  clock INTEGER NOT NULL, due INTEGER, timers TEXT NOT NULL, data TEXT NOT NULL, marks TEXT NOT NULL,
-  burnt INTEGER NOT NULL, PRIMARY KEY (entity, id)) WITHOUT ROWID;
-CREATE INDEX cells_due ON cells (due) WHERE due IS NOT NULL;
-CREATE INDEX cells_control ON cells (entity, control, id);
-CREATE TABLE pending (place INTEGER PRIMARY KEY, round INTEGER NOT NULL, kind TEXT NOT NULL,
-  owner_entity TEXT NOT NULL, owner_id TEXT NOT NULL, receiver_entity TEXT NOT NULL, receiver_id TEXT NOT NULL,
-  claimed INTEGER NOT NULL, attempts INTEGER NOT NULL, not_before INTEGER NOT NULL, note TEXT NOT NULL,
-  body TEXT NOT NULL);
-CREATE INDEX pending_effects ON pending (owner_entity, owner_id, place) WHERE kind = 'effect';
-CREATE TABLE records (number INTEGER PRIMARY KEY, entity TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
-  body TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE INDEX records_of ON records (entity, id, number);
-CREATE TABLE answers (key TEXT PRIMARY KEY, digest TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)
-  WITHOUT ROWID;
-"""
-
-LATER = {
-    "certificates": "(hash TEXT PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID",
-    "book": "(kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID",
-}
-"""Apart from the schema: files that were made before there were any get these when they are next opened for writing."""
-HAS_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-
-CELL = (
-    "INSERT INTO cells VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (entity, id) DO UPDATE SET control=excluded.control,"
-    " seq=excluded.seq, clock=excluded.clock, due=excluded.due, timers=excluded.timers, data=excluded.data,"
-    " marks=excluded.marks, burnt=excluded.burnt"
+PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "wal_autocheckpoint = 0",  # the `Checkpointer` does it
+    "temp_store = MEMORY",
+    "cache_size = -16000",  # KiB: a large batch fits, and need not be written before its time
 )
-PENDING = "INSERT INTO pending VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-CONSUMED = "DELETE FROM pending WHERE place = ? AND round = ?"
-NOTED = "UPDATE pending SET claimed=?, attempts=?, not_before=?, note=? WHERE place=? AND round=?"
-RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?)"
-ANSWER = "INSERT INTO answers VALUES (?,?,?,?)"
-VERSION = "INSERT INTO versions VALUES (?,?,?,?)"
-CERTIFICATE = "INSERT OR REPLACE INTO certificates VALUES (?,?,?)"
-NOTED_DOWN = "INSERT OR REPLACE INTO book VALUES (?,?,?)"
-STRUCK_OUT = "DELETE FROM book WHERE kind = ? AND key = ?"
-HEAD = "UPDATE head SET commits=?, record=?, place=?, chain=? WHERE commits=? AND record=?"
-
 KEY_END = "\U0010ffff"
 """Behind every key that a note can have."""
 PROBE_BYTES = 64 * 1024
@@ -103,6 +66,7 @@ class SqliteStore:
         self._readers: list[sqlite3.Connection] = []
         self._lock = None if read_only else lock_file(self._path)
         self._closed = False
+        self._checkpointer = Checkpointer(self._connect)
         try:
             self._writer = self._connect()
             self._open(identity)
@@ -119,40 +83,14 @@ class SqliteStore:
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
-                self._write(batch)
+                write_batch(self._writer, batch)
                 self._writer.execute("COMMIT")
             except BaseException:
                 self._roll_back()
                 raise
         except sqlite3.Error as error:
             raise _translated(error) from error
-
-    def _write(self, batch: Batch) -> None:
-        write = self._writer
-        if batch.records:
-            write.executemany(RECORD, batch.records)
-        if batch.cells:
-            write.executemany(CELL, batch.cells.values())
-        if batch.consumed:
-            _expect(write.executemany(CONSUMED, sorted(batch.consumed)), len(batch.consumed))
-        if batch.made:
-            write.executemany(PENDING, batch.made.values())
-        if batch.noted:
-            notes = [(n.claimed, n.attempts, n.not_before, n.note, n.place, n.round) for n in batch.noted.values()]
-            _expect(write.executemany(NOTED, notes), len(notes))
-        if batch.answers:
-            write.executemany(ANSWER, batch.answers.values())
-        if batch.book:
-            noted = [(kind, key, body) for (kind, key), body in batch.book.items() if body is not None]
-            write.executemany(NOTED_DOWN, noted)
-            write.executemany(STRUCK_OUT, [place for place, body in batch.book.items() if body is None])
-        if batch.version is not None:
-            write.execute(VERSION, batch.version)
-        if batch.certificate is not None:
-            write.execute(CERTIFICATE, batch.certificate)
-        head = batch.head
-        before = (head.commit - 1, head.record - len(batch.records))
-        _expect(write.execute(HEAD, (head.commit, head.record, head.place, head.chain, *before)), 1)
+        self._checkpointer.written(self._writer, len(batch.records) + len(batch.cells) + len(batch.made))
 
     def _roll_back(self) -> None:
         try:
@@ -231,6 +169,10 @@ class SqliteStore:
         sql = "SELECT * FROM pending WHERE kind = 'effect' AND owner_entity = ? AND owner_id = ? ORDER BY place"
         return self._all(PendingRow, sql, owner)
 
+    def spawn_of(self, child: Address) -> PendingRow | None:
+        sql = "SELECT * FROM pending WHERE kind = 'spawn' AND receiver_entity = ? AND receiver_id = ?"
+        return self._one(PendingRow, sql, child)
+
     def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         return self._all(PendingRow, "SELECT * FROM pending WHERE place > ? ORDER BY place LIMIT ?", (after, limit))
 
@@ -252,12 +194,12 @@ class SqliteStore:
         return self._all(VersionRow, "SELECT * FROM versions ORDER BY number", ())
 
     def certificate(self, table_hash: str) -> CertificateRow | None:
-        if not self._rows(HAS_TABLE, ("certificates",)):
+        if self._read_only and not has_table(self._reader(), "certificates"):
             return None
         return self._one(CertificateRow, "SELECT hash, at, body FROM certificates WHERE hash = ?", (table_hash,))
 
     def book(self, kind: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[BookRow]:
-        if self._read_only and not self._rows(HAS_TABLE, ("book",)):
+        if self._read_only and not has_table(self._reader(), "book"):
             return []
         sql = "SELECT * FROM book WHERE kind = ? AND key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
         return self._all(BookRow, sql, (kind, after, prefix, prefix + KEY_END, limit))
@@ -266,6 +208,7 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
+        self._checkpointer.stop()
         for connection in [*self._readers, *([self._writer] if hasattr(self, "_writer") else [])]:
             connection.close()
         if self._lock is not None:
@@ -277,29 +220,17 @@ class SqliteStore:
         target = f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
         connection = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
         if not self._read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
         if self._pages_max is not None:
             connection.execute(f"PRAGMA max_page_count = {int(self._pages_max)}")
         return connection
 
     def _open(self, identity: str) -> None:
-        layout = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if layout == 0 and not self._read_only:
-            self._create(identity)
-        elif layout != LAYOUT:
-            raise StoreCorruptError(f"{self._path} has layout {layout}, and this program reads layout {LAYOUT}")
-        if not self._read_only:
-            for name, columns in LATER.items():
-                if not self._writer.execute(HAS_TABLE, (name,)).fetchone():
-                    self._writer.execute(f"CREATE TABLE IF NOT EXISTS {name} {columns}")
-
-    def _create(self, identity: str) -> None:
-        if self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StoreCorruptError(f"{self._path} is a database of something else")
-        self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {LAYOUT};")
-        self._writer.execute("INSERT INTO head VALUES (1, ?, 0, 0, 0, ?)", (identity, Head().chain))
-        self._writer.execute("COMMIT")
+        if self._read_only:
+            assert_readable(self._writer, str(self._path))
+        else:
+            make_ready(self._writer, str(self._path), identity)
 
     def _reader(self) -> sqlite3.Connection:
         """One connection per thread that reads, so that a long list never holds up a short look."""
@@ -321,12 +252,6 @@ class SqliteStore:
     def _one(self, row: type[Row], sql: str, given: Sequence[Any]) -> Row | None:
         found = self._rows(sql, given)
         return row(*found[0]) if found else None
-
-
-def _expect(cursor: sqlite3.Cursor, rows: int) -> None:
-    """Deletes and updates count: a row that is not there means that somebody else was faster."""
-    if cursor.rowcount != rows:
-        raise StoreCorruptError(f"a batch relies on {rows} rows, and {cursor.rowcount} are there: another writer?")
 
 
 def _translated(error: sqlite3.Error) -> StoreError:
