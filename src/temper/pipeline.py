@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from temper.language.syntax import Tree
     from temper.machine import Certificate, Certified, Family, Scope, TransitionTable
     from temper.run import Image
-    from temper.verify import Budget, Progress, Prover, Upgrade
+    from temper.verify import Budget, KeptProofs, Progress, Prover, Upgrade
 
 BYTES_MAX = 1_000_000
 """A longer file is not read: a blueprint is short enough to hold in one head."""
@@ -160,15 +160,17 @@ def certify(
     stop_at_first: bool = False,
     thorough: bool = False,
     family: Family | None = None,
+    hints: KeptProofs | None = None,
 ) -> Judged:
     """Verify a table within a budget, from its start and, where it is to be loaded into one, from a live system.
 
     `without` names reductions of the search that are not to be used: `slicing`, `symmetry`, `partial-order`; and
     `proofs`, if the solver is not to be asked, as if `prove` were False. It is asked in a process of its own, which may
     have been started before as a `prover`, of the whole `family` of the table if that is given, and says nothing of
-    runs that go on from what lives. Unsaid, a search takes at most half of the memory that is free, and as many workers
-    as there are processors once it turns out to be large; how many work makes no difference to what they find. With
-    `stop_at_first` the first refutation ends it. Who is `thorough` wants proofs, and waits for them.
+    runs that go on from what lives; proofs that lie beside the blueprint are `hints` that it tries first. Unsaid, a
+    search takes at most half of the memory that is free, and as many workers as there are processors once it turns out
+    to be large; how many work makes no difference to what they find. With `stop_at_first` the first refutation ends
+    it. Who is `thorough` wants proofs, and waits for them.
     """
     from temper.verify import Budget, Reductions, certified
     from temper.verify import certify as verify
@@ -189,6 +191,7 @@ def certify(
         prover=prover,
         waiting=waiting,
         family=family,
+        hints=hints,
     )
     if begins is not None:
         from temper.verify import qualified

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,12 +22,12 @@ from temper.machine import (
     TransitionTable,
     Type,
     Unknown,
-    property_from_json,
+    table_hash,
     universe,
 )
 from temper.pipeline import Read, build, build_read, read
 from temper.report import Diagnostic, Source
-from temper.verify import certify
+from temper.verify import certify, read_proofs
 from temper.verify.symbolic import induction, moves, prove, shapes, system, taking
 from temper.verify.symbolic.atoms import Kind
 from temper.verify.symbolic.clauses import property_of, said
@@ -83,27 +82,22 @@ def test_the_lemma_that_made_it_work_is_told() -> None:
     assert "x.owner != None`" in found.because
 
 
-KEPT = Path(__file__).with_name("proofs")
-"""What `tests/verify/find_proofs.py` found: for each example what is proved, and the lemmas that it takes."""
-
-
-@pytest.mark.parametrize("example", sorted(path.stem for path in KEPT.glob("*.json")))
+@pytest.mark.parametrize("example", names())
 def test_examples_are_proved_as_far_as_the_page_says(example: str) -> None:
-    """Shown again with the lemmas that were found: looking for them takes longer than a test may."""
+    """Shown again with the lemmas that lie beside the blueprint: looking for them takes longer than a test may."""
     table = example_table(example)
-    kept = json.loads((KEPT / f"{example}.json").read_text(encoding="utf-8"))
+    kept = read_proofs(EXAMPLES / example / f"{example}.proofs")
+    assert kept is not None
+    assert kept.table == table_hash(table), f"{example}.proofs is out of date: temper verify examples/{example} --prove"
     ghosts = Ghosts(table, world=universe(table).world)
-    asked = [goal for goal in goals(ghosts) if goal.name in kept["proved"]]
-    found = shown(ghosts, asked, [property_from_json(lemma) for lemma in kept["lemmas"]], 120)
-    assert {finding.name for finding in found.findings if isinstance(finding.verdict, Proved)} == {*kept["proved"]}
+    asked = [goal for goal in goals(ghosts) if goal.name in kept.proved]
+    assert len(asked) == len(kept.proved)
+    found = shown(ghosts, asked, kept.lemmas, 120)
+    assert {finding.name for finding in found.findings if isinstance(finding.verdict, Proved)} == {*kept.proved}
     page = PAGE.read_text(encoding="utf-8")
     for property_ in table.properties:
-        if property_.name in kept["proved"]:
+        if property_.name in kept.proved:
             assert f"| `{property_.name}` | proved" in page, f"{example}: docs/reference/verdicts.md has the table"
-
-
-def test_what_is_proved_of_every_example_is_kept() -> None:
-    assert {path.stem for path in KEPT.glob("*.json")} == {*names()}
 
 
 def test_lemmas_about_what_is_pending_are_found() -> None:

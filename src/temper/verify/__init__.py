@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from temper.verify.diagnose import certificate_text, diagnose
     from temper.verify.explicit import Progress, Report, search
     from temper.verify.kept_certificate import KeptCertificate, kept_certificate_from_json, kept_certificate_to_json
+    from temper.verify.kept_proofs import KeptProofs, kept_proofs, proofs_path, read_proofs, write_proofs
     from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
     from temper.verify.model import Model, TableModel, Transition
     from temper.verify.parting import Parting
@@ -74,6 +75,7 @@ __all__ = [
     "Flaw",
     "Gets",
     "KeptCertificate",
+    "KeptProofs",
     "KeptTrace",
     "Model",
     "Never",
@@ -120,17 +122,20 @@ __all__ = [
     "instances_in",
     "kept_certificate_from_json",
     "kept_certificate_to_json",
+    "kept_proofs",
     "kept_trace_from_json",
     "kept_trace_to_json",
     "kept_traces",
     "look_of",
     "needless",
     "objections",
+    "proofs_path",
     "qualified",
     "reach_json",
     "reach_lines",
     "reach_universe",
     "reaches_alone",
+    "read_proofs",
     "recheck",
     "remark_json",
     "remark_lines",
@@ -156,5 +161,6 @@ __all__ = [
     "who_can_json",
     "who_can_lines",
     "who_reaches",
+    "write_proofs",
 ]
 __getattr__ = opened(__name__, __file__)

@@ -37,6 +37,7 @@ from temper.verify.contradiction import ContradictionError
 from temper.verify.emptiness import emptied
 from temper.verify.exhaustive import exhaust
 from temper.verify.explicit import Progress, Report
+from temper.verify.kept_proofs import KeptProofs
 from temper.verify.obligations import owed
 from temper.verify.prover import Prover
 from temper.verify.proving import proving
@@ -68,6 +69,7 @@ def certify(
     prover: Prover | None = None,
     waiting: Callable[[float], None] | None = None,
     family: Family | None = None,
+    hints: KeptProofs | None = None,
 ) -> Certificate:
     """Ask every engine (or `only` those named) and keep the strongest verdict on each property and obligation.
 
@@ -75,9 +77,9 @@ def certify(
     runs that go on from them. `reductions` say what a search may leave out; they change no verdict, only counts;
     `jobs` is how many workers an engine may have, as many as help if it is None. With `prove` the solver is asked,
     too, by a `prover` that may have been started before: what it proves holds beyond the universe, and where that can
-    be had for the whole `family` of the table. It says nothing of runs that begin in `starts`. Whatever becomes of it,
-    the verdicts of the engines stand. `waiting` is told for how long it was waited for after the search. Engines that
-    contradict each other raise `ContradictionError`.
+    be had for the whole `family` of the table; `hints` are proofs that it tries first. It says nothing of runs that
+    begin in `starts`. Whatever becomes of it, the verdicts of the engines stand. `waiting` is told for how long it was
+    waited for after the search. Engines that contradict each other raise `ContradictionError`.
 
     >>> from temper.machine import TransitionTable
     >>> certify(TransitionTable("empty", (), (), (), (), (), ())).findings
@@ -87,19 +89,9 @@ def certify(
     assert family is None or filled(family.table, family.of(table)) == table, "the family is another table's"
     looked_at, budget, begins = universe(table, scope), budget or Budget(), tuple(starts)
     names = tuple(only) or tuple(ENGINES)
-    with proving(table, looked_at, budget, prover, family, prove=prove and not begins) as asked:
-        reports = [
-            engine(
-                table,
-                universe=looked_at,
-                budget=budget,
-                starts=begins,
-                progress=progress,
-                reductions=reductions,
-                jobs=jobs,
-            )
-            for engine in [ENGINES[name] for name in names]
-        ]
+    with proving(table, looked_at, budget, prover, family, hints, prove=prove and not begins) as asked:
+        asking = {"universe": looked_at, "budget": budget, "starts": begins, "progress": progress}
+        reports = [ENGINES[name](table, **asking, reductions=reductions, jobs=jobs) for name in names]
         proofs = asked.taken(reports, waiting)
     guests = [*(guest for report in reports for guest in report.guests), *proofs.guests]
     made_with = _made_with(table, guests)

@@ -23,6 +23,7 @@ from time import monotonic
 from typing import Self, TypeAlias
 
 from temper.machine import Family, Finding, Property, TransitionTable, Universe
+from temper.verify.kept_proofs import KeptProofs
 
 COMMAND = (sys.executable or "python3", "-P", "-m", "temper.verify.symbolic.apart")
 LOOK_EVERY_SECONDS = 0.1
@@ -43,6 +44,8 @@ class Question:
     """What somebody says is proved; then nothing else is looked for, and no other lemmas than these are used."""
     lemmas: tuple[Property, ...] = ()
     family: Family | None = None
+    hints: KeptProofs | None = None
+    """What was proved of this table by whoever wrote it down: tried first, and not believed."""
     thorough: bool = False
     """Whether to look for lemmas as long as it takes, and to prove what is owed, too."""
 

@@ -12,6 +12,7 @@ from temper.verify.available import bytes_allowed
 from temper.verify.budget import Budget
 from temper.verify.explicit import Report
 from temper.verify.explicit.exploration import ENOUGH, INTERRUPTED
+from temper.verify.kept_proofs import KeptProofs
 from temper.verify.prover import NoProofs, Prover, Question
 
 WAIT_SHARE = 0.1
@@ -82,6 +83,7 @@ def proving(
     budget: Budget,
     prover: Prover | None,
     family: Family | None = None,
+    hints: KeptProofs | None = None,
     *,
     prove: bool,
 ) -> Iterator[Proving]:
@@ -92,7 +94,9 @@ def proving(
     with prover or Prover() as child:
         bytes_max = budget.bytes_max or bytes_allowed() // 2
         seconds_max = budget.seconds_max if budget.thorough else min(budget.seconds_max, _patience(budget))
-        child.ask(Question(table, universe, seconds_max, bytes_max, family=family, thorough=budget.thorough))
+        child.ask(
+            Question(table, universe, seconds_max, bytes_max, family=family, hints=hints, thorough=budget.thorough)
+        )
         yield Proving(table, child, budget)
 
 

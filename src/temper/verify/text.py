@@ -35,6 +35,9 @@ MANY = 3
 STAYS = "from here it stays for ever: nothing more has to happen"
 
 
+INDENT = " " * 6
+
+
 def certificate_lines(certificate: Certificate, *, brief: bool = False) -> list[str]:
     """The findings, one line each: every property, and of the obligations only those that do not hold.
 
@@ -142,7 +145,13 @@ def _brief(verdict: Verdict) -> str:
         steps = len(verdict.trace.steps)
         kind = "a run" if verdict.trace.loop is None else "an infinite run"
         return f"by {kind} of {steps} step{'' if steps == 1 else 's'}, below"
-    return verdict_text(verdict)
+    return _one_below_the_other(verdict_text(verdict)) if isinstance(verdict, Proved) else verdict_text(verdict)
+
+
+def _one_below_the_other(because: str) -> str:
+    """Several lemmas in lines of their own: people learn from them, and each is as long as a line."""
+    head, several, lemmas = because.partition(" by the lemmas ")
+    return because if not several else f"{head} by the lemmas\n{INDENT}" + lemmas.replace("; ", f"\n{INDENT}")
 
 
 def _alike(listed: list[Finding], accepted: Mapping[str, str]) -> list[Finding]:

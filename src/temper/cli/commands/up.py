@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from temper.cli.building import add_budget, add_path, budget_seconds, build_asked, findings_json, pairs, report_findings
 from temper.cli.commands.verify import judged_json, progress_of, show_judged
 from temper.cli.mistake import MistakeError
+from temper.cli.proofs_beside import proofs_beside
 from temper.cli.terminal import Terminal
 from temper.pipeline import Built, Judged, Read, certify, family
 
@@ -121,6 +122,7 @@ def _certify(built: Built, table: TransitionTable, arguments: argparse.Namespace
         progress=progress_of(terminal),
         waiting=lambda seconds: terminal.progress(f"proving: the search is done, {seconds:.0f} s"),
         family=None if live else family(built, pairs(arguments.constants, "--set")),
+        hints=None if live else proofs_beside(built, terminal, overridden=bool(arguments.constants)),
     )
 
 

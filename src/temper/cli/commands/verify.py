@@ -27,6 +27,7 @@ from temper.cli.building import (
 )
 from temper.cli.forecast import progress_line
 from temper.cli.mistake import MistakeError
+from temper.cli.proofs_beside import keep_proofs_beside, proofs_beside
 from temper.cli.terminal import Terminal
 from temper.pipeline import PROOFS, Built, Judged, certify, family
 
@@ -69,7 +70,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prove",
         action="store_true",
-        help="look for proofs as long as --budget lasts, of what is owed too; what was found is known to later runs",
+        help="look for proofs as long as --budget lasts, of what is owed too, and keep them in BLUEPRINT.proofs, where "
+        "every later run finds them",
     )
     cure = "list what was never used: rows, states, guards, outcomes; walks the whole scope once more, within --budget"
     parser.add_argument("--coverage", action="store_true", help=cure)
@@ -116,6 +118,7 @@ def _verified(
     if built.table is None:
         return _not_built(built, terminal)
     scope = scope_with(built.table, arguments.scope)
+    hints = None if prover is None else proofs_beside(built, terminal, overridden=bool(arguments.constants))
     judged = certify(
         built.table,
         scope=scope,
@@ -126,6 +129,7 @@ def _verified(
         stop_at_first=arguments.stop_at_first,
         thorough=arguments.prove,
         family=None if prover is None else family(built, pairs(arguments.constants, "--set")),
+        hints=hints,
         progress=progress_of(terminal),
         without=arguments.without,
         bytes_max=bytes_max,
@@ -138,6 +142,8 @@ def _verified(
     else:
         report_findings(built, terminal)
         show_judged(judged, built, terminal, _coverage_lines(judged, surveyed, in_full=arguments.coverage))
+    if arguments.prove and prover is not None and not arguments.constants:
+        keep_proofs_beside(judged, built, hints, terminal)
     if arguments.out is not None:
         _write(arguments, judged, scope, surveyed, terminal)
     return 0 if judged.certified is not None else 1

@@ -17,7 +17,7 @@ from time import monotonic
 
 import z3
 
-from temper.machine import Family, Finding, Proved, filled
+from temper.machine import Family, Finding, Proved, filled, table_hash
 from temper.verify.prover import Answer, NoProofs, Proofs, Question
 from temper.verify.symbolic.for_every import prove_for_every, shown_for_every
 from temper.verify.symbolic.known import find, keep
@@ -43,16 +43,21 @@ def answer(question: Question) -> Answer:
     proved = _proved(everywhere.findings)
     if proved and not question.thorough and len(proved) == len(everywhere.findings):
         return everywhere
-    known = find(question.table)
+    known, hinted = find(question.table), _hinted(question, until)
     found = proofs(
         question.table,
         universe=question.universe,
         seconds_max=until - monotonic(),
         known=known,
         thorough=question.thorough,
+        done={finding.name for finding in hinted.findings},
     )
     if isinstance(found, NoProofs):
-        return everywhere if proved else found
+        if not hinted.findings:
+            return everywhere if proved else found
+        found = hinted
+    else:
+        found = _both(hinted, found)
     if known is None or question.thorough or not known.thorough:
         keep(question.table, found, thorough=question.thorough)
     lemmas = {lemma.name: lemma for lemma in (*found.lemmas, *everywhere.lemmas)}
@@ -61,6 +66,28 @@ def answer(question: Question) -> Answer:
         lemmas=tuple(lemmas.values()),
         seconds=monotonic() - until + question.seconds_max,
     )
+
+
+def _hinted(question: Question, until: float) -> Proofs:
+    """What can be shown by proofs that somebody wrote down about this very table."""
+    hints = question.hints
+    if hints is None or hints.table != table_hash(question.table):
+        return Proofs(())
+    asked = [each.name for each in question.table.properties]
+    claims = [name for name in hints.proved if question.thorough or name in asked]
+    try:
+        world, left = question.universe.world, until - monotonic()
+        found = shown_again(question.table, claims, hints.lemmas, world=world, seconds_max=left)
+    except Exception:  # noqa: BLE001 - the file is anybody's: where it makes no sense, there is no hint in it
+        return Proofs(())
+    if isinstance(found, NoProofs):
+        return Proofs(())
+    return replace(found, findings=tuple(_proved(found.findings).values()))
+
+
+def _both(first: Proofs, then: Proofs) -> Proofs:
+    lemmas = {lemma.name: lemma for lemma in (*first.lemmas, *then.lemmas)}
+    return Proofs((*first.findings, *then.findings), tuple(lemmas.values()), then.is_whole)
 
 
 def _shown_again(question: Question, claims: Iterable[str], until: float) -> Answer:

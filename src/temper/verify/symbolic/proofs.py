@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import z3
 
@@ -64,15 +64,17 @@ def proofs(
     seconds_max: float,
     known: Known | None = None,
     thorough: bool = True,
+    done: Collection[str] = (),
 ) -> Answer:
     """What induction says, with the lemmas that the proofs take, or why there is no answer.
 
     What is `known` is tried first. If all of it is proved again, and nothing else was asked or is to be had, that is
     all; otherwise lemmas are looked for as if nothing were known. Who is not `thorough` proves the author's properties
-    alone, and those with few questions: so few that it makes no difference how fast the machine is.
+    alone, and those with few questions: so few that it makes no difference how fast the machine is. What is `done` is
+    not asked for.
     """
     ghosts = _ghosts(table, universe)
-    asked = list(goals(ghosts, owed=thorough))
+    asked = [goal for goal in goals(ghosts, owed=thorough) if goal.name not in done]
     if not asked:
         return Proofs(())
     questions = QUESTIONS_THOROUGH if thorough else QUESTIONS
