@@ -42,6 +42,7 @@ from temper.run.world import (
 )
 
 if TYPE_CHECKING:
+    from temper.run.store.postgres import PostgresStore
     from temper.run.store.sqlite import SqliteStore
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "Obstacle",
     "Option",
     "Pending",
+    "PostgresStore",
     "Problem",
     "Rate",
     "Response",
@@ -101,9 +103,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """`SqliteStore` brings SQLite with it, so it is imported when it is first asked for."""
+    """A store brings its database's driver with it, so it is imported when it is first asked for."""
     if name == "SqliteStore":
         from temper.run.store.sqlite import SqliteStore
 
         return SqliteStore
+    if name == "PostgresStore":
+        from temper.run.store.postgres import PostgresStore
+
+        return PostgresStore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

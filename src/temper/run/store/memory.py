@@ -30,6 +30,7 @@ class MemoryStore:
     """
 
     blocks = False
+    shared = False
 
     def __init__(self, identity: str = "memory") -> None:
         self._head = Head(identity)

@@ -40,6 +40,25 @@ class StoreCorruptError(StoreError):
     """What lies there is not what was written, or not written by this program."""
 
 
+class ConflictError(StoreError):
+    """Another node was faster: nothing was kept, and what was computed is to be computed again from what is there.
+
+    `stale` names the instances that are not what the batch was computed from; None if that is not all.
+    """
+
+    def __init__(self, message: str, stale: frozenset[Address] | None = None) -> None:
+        super().__init__(message)
+        self.stale = stale
+
+
+class VersionMovedError(ConflictError):
+    """Another node has put another version in force."""
+
+
+class FencedError(StoreError):
+    """The other nodes took this one for dead: nothing that it computed is kept, and it must join anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which instances to list: of an entity, in a state if one is given, with these JSON values in these fields."""
@@ -57,6 +76,11 @@ class Store(Protocol):
     @property
     def blocks(self) -> bool:
         """Whether a commit waits for a disk, so that it belongs into a thread of its own."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes write to it as well; then it is a `SharedStore`."""
         ...
 
     def commit(self, batch: Batch) -> None:
@@ -79,12 +103,14 @@ class Store(Protocol):
         """Every instance of an entity, also ids that are burnt, by id."""
 
     def due(self, now: int, limit: int) -> Sequence[Address]:
-        """Instances with a timer due at `now`, the most overdue first."""
+        """Instances with a timer due at `now` that is for us to fire, the most overdue first."""
 
     def armed(self, limit: int) -> Sequence[CellRow]:
         """Instances with an armed timer, the one that is due first first."""
 
-    def next_due(self) -> int | None: ...
+    def next_due(self) -> int | None:
+        """When the next timer is due that is for us to fire."""
+        ...
 
     def effects_of(self, owner: Address) -> Sequence[PendingRow]:
         """The pending effects of one owner, by place."""

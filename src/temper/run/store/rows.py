@@ -100,13 +100,27 @@ class BookRow(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where the journal stands. `commit` counts transactions; `place` is the last one given to a delivery."""
+    """Where the journal stands. `commit` counts transactions; `place` is the last one given to a delivery.
+
+    Several nodes on one database each have a head and a chain of their own: every number that a node gives is its
+    `slot` more than a multiple of `stride`, so no two nodes give the same.
+    """
 
     identity: str = ""
     commit: int = 0
     record: int = 0
     place: int = 0
     chain: str = GENESIS
+    stride: int = 1
+    slot: int = 0
+
+    def number_after(self, last: int) -> int:
+        """The next number of this node after a number of any node.
+
+        >>> Head().number_after(7), Head(stride=256, slot=3).number_after(256)
+        (8, 515)
+        """
+        return (last // self.stride + 1) * self.stride + self.slot
 
 
 class Noted(NamedTuple):
@@ -135,3 +149,9 @@ class Batch:
     """By kind and key: the note's new body, or None where it is struck out."""
     version: VersionRow | None = None
     certificate: CertificateRow | None = None
+    under: str | None = None
+    """The hash of the version that all of it was computed under; None if there was none yet."""
+    rests: dict[Address, int] = field(default_factory=dict)
+    """The last record of each instance that the batch was computed from; 0 where nothing was there."""
+    taken: set[tuple[int, int]] = field(default_factory=set)
+    """Deliveries that lay there before and that it is from now on for this node to carry out."""

@@ -55,6 +55,7 @@ class SqliteStore:
     """
 
     blocks = True
+    shared = False
 
     def __init__(
         self, path: Path | str, *, identity: str, pages_max: int | None = None, read_only: bool = False

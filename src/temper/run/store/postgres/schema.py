@@ -1,0 +1,86 @@
+"""The tables of a store on PostgreSQL: one schema for each blueprint, the rows of `rows.py`, and the nodes."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psycopg
+from psycopg import sql
+
+from temper.run.store.postgres.connecting import Connection, exchanged
+from temper.run.store.protocol import StoreCorruptError
+from temper.run.store.rows import GENESIS
+
+LAYOUT = 1
+"""The version of the tables below, kept in `store`; a schema of another one is refused."""
+SLOTS = 256
+"""How many nodes can live at once. Numbers of records and places are a multiple of this, plus the node's slot."""
+
+TABLES = """
+CREATE TABLE store (one int PRIMARY KEY CHECK (one = 1), layout int NOT NULL, identity text NOT NULL,
+  in_force text NOT NULL);
+CREATE TABLE nodes (slot int PRIMARY KEY, epoch bigint NOT NULL, until timestamptz, commits bigint NOT NULL,
+  record bigint NOT NULL, place bigint NOT NULL, chain text NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE versions (number bigint PRIMARY KEY, hash text NOT NULL, at bigint NOT NULL, body text NOT NULL);
+CREATE TABLE certificates (hash text PRIMARY KEY, at bigint NOT NULL, body text NOT NULL);
+CREATE TABLE cells (entity text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL, control text NOT NULL,
+  seq bigint NOT NULL, clock bigint NOT NULL, due bigint, timers text NOT NULL, data text NOT NULL,
+  marks text NOT NULL, burnt smallint NOT NULL, record bigint NOT NULL, place bigint NOT NULL, node int NOT NULL,
+  PRIMARY KEY (entity, id)) WITH (fillfactor = 80);
+CREATE INDEX cells_due ON cells (node, due) WHERE due IS NOT NULL;
+CREATE INDEX cells_control ON cells (entity, control, id);
+CREATE TABLE pending (place bigint PRIMARY KEY, round bigint NOT NULL, kind text NOT NULL,
+  owner_entity text COLLATE "C" NOT NULL, owner_id text COLLATE "C" NOT NULL,
+  receiver_entity text COLLATE "C" NOT NULL, receiver_id text COLLATE "C" NOT NULL, claimed smallint NOT NULL,
+  attempts bigint NOT NULL, not_before bigint NOT NULL, note text NOT NULL, body text NOT NULL, node int NOT NULL)
+  WITH (fillfactor = 80);
+CREATE INDEX pending_effects ON pending (owner_entity, owner_id, place) WHERE kind = 'effect';
+CREATE INDEX pending_spawns ON pending (receiver_entity, receiver_id) WHERE kind = 'spawn';
+CREATE INDEX pending_of_node ON pending (node, place);
+CREATE TABLE records (number bigint PRIMARY KEY, entity text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL,
+  at bigint NOT NULL, body text NOT NULL, hash text NOT NULL);
+CREATE INDEX records_of ON records (entity, id, number);
+CREATE TABLE answers (key text COLLATE "C" PRIMARY KEY, digest text NOT NULL, at bigint NOT NULL,
+  body text NOT NULL);
+CREATE TABLE probe (room text NOT NULL);
+"""
+
+MAKING = 7_231_845_902
+"""The advisory lock under which a schema is made, so that two nodes that start at once make one."""
+
+
+def prepare(connection: Connection, schema: str, identity: str) -> None:
+    """Make the tables if there are none, and hold what is there against what this program reads."""
+    exchanged(connection, "SELECT pg_advisory_lock(%s)", (MAKING,))
+    try:
+        if not has_store(connection, schema):
+            _make(connection, schema, identity)
+    finally:
+        exchanged(connection, "SELECT pg_advisory_unlock(%s)", (MAKING,))
+    check(connection, schema)
+
+
+def has_store(connection: Connection, schema: str) -> bool:
+    """Whether a store was made in the schema."""
+    found = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = 'store'"
+    return bool(exchanged(connection, found, (schema,)))
+
+
+def check(connection: Connection, schema: str) -> None:
+    """Refuse a schema of another layout, and a database that could not hold every text."""
+    encoding = exchanged(connection, "SHOW server_encoding")[0][0]
+    if encoding != "UTF8":
+        raise StoreCorruptError(f"the database is encoded in {encoding}; a journal needs one that is UTF8")
+    layout = exchanged(connection, "SELECT layout FROM store")[0][0]
+    if layout != LAYOUT:
+        raise StoreCorruptError(f"schema {schema} has layout {layout}, and this program reads layout {LAYOUT}")
+
+
+def _make(connection: Connection, schema: str, identity: str) -> None:
+    with connection.transaction():
+        with contextlib.suppress(psycopg.errors.DuplicateSchema), connection.transaction():
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        connection.execute(TABLES)
+        connection.execute("INSERT INTO store VALUES (1, %s, %s, '')", (LAYOUT, identity))
+        slots = "INSERT INTO nodes SELECT slot, 0, NULL, 0, 0, 0, %s FROM generate_series(0, %s) AS slot"
+        connection.execute(slots, (GENESIS, SLOTS - 1))

@@ -1,0 +1,318 @@
+"""The store on PostgreSQL: one connection that writes, one that keeps the node alive, one for each thread that reads."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+
+from temper.machine import INT_MAX, NEW, Address
+from temper.run.store.postgres import nodes, schema, writing
+from temper.run.store.postgres.connecting import Connection, connected, exchanged, translated
+from temper.run.store.protocol import ConflictError, FencedError, Query, StoreError, StoreUnsureError
+from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
+from temper.run.store.shared import Beat, Loaded
+
+LEASE_MILLISECONDS = 10_000
+"""How long a node may be silent before the others may go on without it."""
+BARRED_MILLISECONDS = 300_000
+"""How long a version may take to load while everybody waits, before the database gives the others way."""
+PROBE_CHARACTERS = 64 * 1024
+PAGE = 500
+
+CELLS = f"SELECT {', '.join(CellRow._fields)} FROM cells"
+LOADED = f"SELECT {', '.join(CellRow._fields)}, record, place FROM cells WHERE entity = %s AND id = %s"
+PENDING = f"SELECT {', '.join(PendingRow._fields)} FROM pending"
+EFFECTS = f"{PENDING} WHERE kind = 'effect' AND owner_entity = %s AND owner_id = %s ORDER BY place"
+AWAITED = "SELECT 1 FROM pending WHERE kind = 'spawn' AND receiver_entity = %s AND receiver_id = %s"
+STANDS = "SELECT coalesce((SELECT record FROM cells WHERE entity = %s AND id = %s), 0)"
+KEPT = "SELECT commits, chain FROM nodes WHERE slot = %s AND epoch = %s"
+
+Row = TypeVar("Row", CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, CertificateRow)
+
+
+class PostgresStore:
+    """A store in a schema of a database. As many processes as there are slots may write to it at once.
+
+    Opened `read_only` it takes no slot and changes nothing; whose work is whose does not matter to it then.
+    """
+
+    blocks = True
+    shared = True
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema_name: str,
+        identity: str,
+        read_only: bool = False,
+        lease_milliseconds: int = LEASE_MILLISECONDS,
+    ) -> None:
+        self._url, self._schema, self._read_only = url, schema_name, read_only
+        self.lease_milliseconds = lease_milliseconds
+        self._local = threading.local()
+        self._opened: list[Connection] = []
+        self._barred = False
+        self._closed = False
+        self._membership: nodes.Membership | None = None
+        try:
+            with self._translating():
+                self._open(identity)
+        except StoreError:
+            self.close()
+            raise
+
+    def _open(self, identity: str) -> None:
+        self._writer = self._connect(writes=True)
+        if self._read_only:
+            schema.check(self._writer, self._schema)
+            return
+        schema.prepare(self._writer, self._schema, identity)
+        self._keeper = self._connect()
+        self._membership = nodes.join(self._keeper, self.lease_milliseconds)
+
+    # Writing
+
+    def commit(self, batch: Batch) -> None:
+        assert self._membership is not None, "a store that is read only is not written"
+        with self._translating():
+            if not self._barred:
+                self._writer.execute(b"BEGIN")
+            try:
+                writing.write(self._writer, batch, self._membership.slot, self._membership.epoch)
+            except BaseException as error:
+                self._roll_back()
+                if type(error) is ConflictError:
+                    raise ConflictError(str(error), writing.stale(self._writer, batch)) from error
+                raise
+            self._writer.execute(b"COMMIT")
+            self._barred = False
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(psycopg.Error):  # the error that led here is the one to tell
+            self._writer.execute(b"ROLLBACK")
+        self._barred = False
+
+    @contextlib.contextmanager
+    def bar(self) -> Iterator[str]:
+        """Keep every other node from committing until the end; gives the hash of the version in force."""
+        with self._translating():
+            self._writer.execute(b"BEGIN")
+            self._barred = True
+            self._writer.execute(f"SET LOCAL idle_in_transaction_session_timeout = {BARRED_MILLISECONDS}".encode())
+            in_force: str = exchanged(self._writer, writing.VERSION_ALONE)[0][0]
+        try:
+            yield in_force
+        finally:
+            if self._barred:
+                self._roll_back()
+
+    def recover(self) -> None:
+        """Connect anew; a node that was taken for dead meanwhile joins under another epoch."""
+        if self._read_only:
+            return
+        with self._translating():
+            for connection in (self._writer, self._keeper):
+                connection.close()
+            self._writer, self._keeper = self._connect(writes=True), self._connect()
+            assert self._membership is not None, "a store that is written has a slot"
+            try:
+                nodes.head_of(self._keeper, self._membership)
+                nodes.lock(self._keeper, self._membership)
+            except FencedError:
+                self._membership = nodes.join(self._keeper, self.lease_milliseconds)
+
+    def kept(self, batch: Batch) -> bool:
+        """Whether a batch was kept whose commit said that it failed. Raises `StoreUnsureError` if nobody can tell."""
+        self.recover_connections()
+        assert self._membership is not None, "a store that is written has a slot"
+        with self._translating():
+            if batch.records:
+                last = batch.records[-1]
+                found = exchanged(self._writer, "SELECT hash FROM records WHERE number = %s", (last.number,))
+                return found == [(last.hash,)]
+            rows = exchanged(self._writer, KEPT, (self._membership.slot, self._membership.epoch))
+            if not rows:
+                raise StoreUnsureError("this node was taken for dead before it could see what was kept")
+            return bool(rows[0][0] == batch.head.commit)
+
+    def recover_connections(self) -> None:
+        """A new connection to write with, where the old one is broken."""
+        with self._translating():
+            if self._writer.broken or self._writer.closed:
+                self._writer = self._connect(writes=True)
+
+    def probe(self) -> None:
+        with self._translating(), self._writer.transaction(force_rollback=True):
+            self._writer.execute("INSERT INTO probe VALUES (%s)", ("." * PROBE_CHARACTERS,))
+
+    # Membership
+
+    def beat(self) -> Beat:
+        assert self._membership is not None, "a store that is read only has no node"
+        with self._translating():
+            return nodes.beat(self._keeper, self._membership, self.lease_milliseconds)
+
+    def furthest(self) -> tuple[int, int]:
+        rows = self._rows("SELECT max(record), max(place) FROM nodes", ())
+        return rows[0][0], rows[0][1]
+
+    # Reading
+
+    def head(self) -> Head:
+        with self._translating():
+            if self._membership is not None:
+                return nodes.head_of(self._reader(), self._membership)
+            identity = self._rows("SELECT identity FROM store", ())[0][0]
+            return Head(identity, stride=schema.SLOTS)
+
+    def heads(self) -> Sequence[Head]:
+        """Where the chain of each slot stands."""
+        sql = "SELECT identity, commits, record, place, chain, %s::int, slot FROM nodes, store ORDER BY slot"
+        return [Head(*row) for row in self._rows(sql, (schema.SLOTS,))]
+
+    def load(self, address: Address) -> Loaded:
+        rows = self._rows(LOADED, address)
+        if not rows:
+            return Loaded(None, (), 0, 0, bool(self._rows(AWAITED, address)))
+        # Read after the cell: whatever changes the effects changes the cell as well, and would be noticed.
+        *cell, record, place = rows[0]
+        return Loaded(CellRow(*cell), self.effects_of(address), record, place, awaited=False)
+
+    def stands(self, address: Address, record: int) -> bool:
+        return bool(self._rows(STANDS, address)[0][0] == record)
+
+    def is_ours(self, key: tuple[int, int]) -> bool:
+        slot = self._membership.slot if self._membership else None
+        return bool(self._rows("SELECT 1 FROM pending WHERE place = %s AND round = %s AND node = %s", (*key, slot)))
+
+    def cell(self, address: Address) -> CellRow | None:
+        return self._one(CellRow, f"{CELLS} WHERE entity = %s AND id = %s", address)
+
+    def cells(self, query: Query) -> Sequence[CellRow]:
+        sql, given = f"{CELLS} WHERE entity = %s AND control <> %s", [query.entity, NEW]
+        if query.state is not None:
+            sql, given = sql + " AND control = %s", [*given, query.state]
+        for name, wanted in query.where:
+            # A first sieve in the database; what a nested value lets through is held against the data below.
+            sql, given = sql + " AND strpos(data, %s) > 0", [*given, f'"{name}":{_text(wanted)}']
+        found: list[CellRow] = []
+        after = query.after
+        while len(found) < query.limit:
+            more = "" if after is None else " AND id > %s"
+            page = self._all(CellRow, f"{sql}{more} ORDER BY id LIMIT %s", (*given, *([after] * bool(more)), query.limit))
+            found += (row for row in page if not query.where or _fits(row, query))
+            if len(page) < query.limit:
+                break
+            after = page[-1].id
+        return found[: query.limit]
+
+    def all_cells(self, entity: str) -> Iterator[CellRow]:
+        rows = self._all(CellRow, f"{CELLS} WHERE entity = %s ORDER BY id LIMIT %s", (entity, PAGE))
+        while rows:
+            yield from rows
+            sql = f"{CELLS} WHERE entity = %s AND id > %s ORDER BY id LIMIT %s"
+            rows = self._all(CellRow, sql, (entity, rows[-1].id, PAGE))
+
+    def due(self, now: int, limit: int) -> Sequence[Address]:
+        sql = "SELECT entity, id FROM cells WHERE due <= %s AND node = %s ORDER BY due, entity, id LIMIT %s"
+        return [Address(*row) for row in self._rows(sql, (min(now, INT_MAX), self._slot, limit))]
+
+    def armed(self, limit: int) -> Sequence[CellRow]:
+        return self._all(CellRow, f"{CELLS} WHERE due IS NOT NULL ORDER BY due, entity, id LIMIT %s", (limit,))
+
+    def next_due(self) -> int | None:
+        sql = "SELECT min(due) FROM cells WHERE due IS NOT NULL AND node = %s"
+        found: int | None = self._rows(sql, (self._slot,))[0][0]
+        return found
+
+    def effects_of(self, owner: Address) -> Sequence[PendingRow]:
+        return self._all(PendingRow, EFFECTS, owner)
+
+    def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
+        return self._all(PendingRow, f"{PENDING} WHERE place > %s ORDER BY place LIMIT %s", (after, limit))
+
+    def ours(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
+        sql = f"{PENDING} WHERE node = %s AND place > %s ORDER BY place LIMIT %s"
+        return self._all(PendingRow, sql, (self._slot, after, limit))
+
+    def answer(self, key: str) -> AnswerRow | None:
+        return self._one(AnswerRow, "SELECT key, digest, at, body FROM answers WHERE key = %s", (key,))
+
+    def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
+        of, given = ("", ()) if address is None else (" AND entity = %s AND id = %s", tuple(address))
+        sql = f"SELECT number, entity, id, at, body, hash FROM records WHERE number > %s{of} ORDER BY number LIMIT %s"
+        return self._all(RecordRow, sql, (after, *given, limit))
+
+    def last_record(self) -> RecordRow | None:
+        sql = "SELECT number, entity, id, at, body, hash FROM records ORDER BY number DESC LIMIT 1"
+        return self._one(RecordRow, sql, ())
+
+    def versions(self) -> Sequence[VersionRow]:
+        return self._all(VersionRow, "SELECT number, hash, at, body FROM versions ORDER BY number", ())
+
+    def certificate(self, table_hash: str) -> CertificateRow | None:
+        return self._one(CertificateRow, "SELECT hash, at, body FROM certificates WHERE hash = %s", (table_hash,))
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._membership is not None:
+            with contextlib.suppress(psycopg.Error):
+                nodes.leave(self._keeper, self._membership)
+        for connection in self._opened:
+            connection.close()
+
+    # Connections
+
+    @property
+    def _slot(self) -> int:
+        assert self._membership is not None, "whose work it is matters to a node alone"
+        return self._membership.slot
+
+    def _connect(self, *, writes: bool = False) -> Connection:
+        idle = self.lease_milliseconds if writes else 0
+        connection = connected(self._url, self._schema, idle_milliseconds=idle)
+        self._opened = [other for other in self._opened if not other.closed] + [connection]
+        return connection
+
+    def _reader(self) -> Connection:
+        """One connection per thread that reads, so that a long list never holds up a short look."""
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.closed:
+            connection = self._local.connection = self._connect()
+        return connection
+
+    def _rows(self, sql: str, given: Sequence[Any]) -> list[Any]:
+        with self._translating():
+            return exchanged(self._reader(), sql, given)
+
+    def _all(self, row: type[Row], sql: str, given: Sequence[Any]) -> list[Row]:
+        return [row(*found) for found in self._rows(sql, given)]
+
+    def _one(self, row: type[Row], sql: str, given: Sequence[Any]) -> Row | None:
+        found = self._rows(sql, given)
+        return row(*found[0]) if found else None
+
+    @contextlib.contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+
+def _fits(row: CellRow, query: Query) -> bool:
+    data = json.loads(row.data)
+    return all(_text(data.get(name)) == _text(wanted) for name, wanted in query.where)
+
+
+def _text(value: Any) -> str:
+    """Compared as JSON texts, where `true` is not `1`."""
+    return json.dumps(value, separators=(",", ":"))

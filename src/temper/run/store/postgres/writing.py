@@ -1,0 +1,159 @@
+"""One batch as one transaction: everything is checked against what is there, and kept as a whole or not at all.
+
+The order is the same for every node: the version, the node itself, cells, deliveries, then what is new. Within each
+kind rows are named in one order, so two nodes never wait for each other in a ring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from temper.machine import Address
+from temper.run.store.postgres.connecting import Connection, numbers, texts
+from temper.run.store.protocol import ConflictError, FencedError, StoreError, VersionMovedError
+from temper.run.store.rows import Batch, CellRow, RecordRow
+
+VERSION_SHARED = "SELECT in_force FROM store FOR SHARE"
+VERSION_ALONE = "SELECT in_force FROM store FOR UPDATE"
+NODE = """UPDATE nodes SET commits = %s::bigint, record = %s::bigint, place = %s::bigint, chain = %s
+  WHERE slot = %s::int AND epoch = %s::bigint AND commits = %s::bigint"""
+CELL_ARRAYS = """unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+  %s::text[], %s::text[], %s::smallint[], %s::bigint[], %s::bigint[])
+  AS new (entity, id, control, seq, clock, due, timers, data, marks, burnt, record, rests)"""
+CELLS_CHANGED = f"""UPDATE cells SET control = new.control, seq = new.seq, clock = new.clock, due = new.due,
+  timers = new.timers, data = new.data, marks = new.marks, burnt = new.burnt, record = new.record,
+  place = greatest(cells.place, %s::bigint), node = %s::int
+  FROM {CELL_ARRAYS} WHERE cells.entity = new.entity AND cells.id = new.id AND cells.record = new.rests"""
+CELLS_MADE = f"""INSERT INTO cells SELECT entity, id, control, seq, clock, due, timers, data, marks, burnt, record,
+  %s::bigint, %s::int FROM {CELL_ARRAYS} ON CONFLICT DO NOTHING"""
+KEYS = "unnest(%s::bigint[], %s::bigint[]) AS gone (place, round)"
+CONSUMED = f"DELETE FROM pending USING {KEYS} WHERE pending.place = gone.place AND pending.round = gone.round"
+TAKEN = f"UPDATE pending SET node = %s::int FROM {KEYS} WHERE pending.place = gone.place AND pending.round = gone.round"
+NOTED = """UPDATE pending SET claimed = new.claimed, attempts = new.attempts, not_before = new.not_before,
+  note = new.note FROM unnest(%s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[])
+  AS new (place, round, claimed, attempts, not_before, note)
+  WHERE pending.place = new.place AND pending.round = new.round AND pending.node = %s::int"""
+STANDING = """SELECT new.entity, new.id FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS new (entity, id, record)
+  LEFT JOIN cells USING (entity, id) WHERE coalesce(cells.record, 0) <> new.record"""
+RECORDS = """INSERT INTO records SELECT * FROM
+  unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[])"""
+MADE = """INSERT INTO pending SELECT *, %s::int FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+  %s::text[], %s::text[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"""
+ANSWERS = """INSERT INTO answers SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])
+  ON CONFLICT DO NOTHING"""
+VERSION = "INSERT INTO versions VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+IN_FORCE = "UPDATE store SET in_force = %s"
+CERTIFICATE = """INSERT INTO certificates VALUES (%s, %s, %s)
+  ON CONFLICT (hash) DO UPDATE SET at = excluded.at, body = excluded.body"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a commit, how many rows it must touch, and what it means if it does not."""
+
+    text: str
+    given: Sequence[Any]
+    rows: int
+    otherwise: StoreError
+
+
+def write(connection: Connection, batch: Batch, slot: int, epoch: int) -> None:
+    """Send the batch within the transaction that is open. Raises without having kept anything if it does not fit."""
+    statements = statements_of(batch, slot, epoch)
+    with connection.pipeline() as pipeline:
+        cursors = [connection.execute(statement.text.encode(), statement.given) for statement in statements]
+        pipeline.sync()
+    if batch.under is not None and cursors[0].fetchall() != [(batch.under,)]:
+        raise VersionMovedError("another node has put another version in force")
+    for statement, cursor in zip(statements, cursors, strict=True):
+        if cursor.rowcount != statement.rows:
+            raise statement.otherwise
+
+
+def statements_of(batch: Batch, slot: int, epoch: int) -> list[Statement]:
+    """Everything that the batch asks of the database, in the order that every node keeps."""
+    head = batch.head
+    node = (head.commit, head.record, head.place, head.chain, slot, epoch, head.commit - 1)
+    found = [
+        Statement(VERSION_SHARED if batch.version is None else VERSION_ALONE, (), 1, StoreError("no store is there")),
+        Statement(NODE, node, 1, FencedError("the other nodes took this one for dead, and go on without it")),
+        *_cells(batch, slot),
+        *_deliveries(batch, slot),
+    ]
+    if read_only := {address: record for address, record in batch.rests.items() if address not in batch.cells}:
+        found.append(Statement(STANDING, _standing(read_only), 0, _faster("an instance was changed")))
+    if batch.records:
+        found.append(Statement(RECORDS, _columns(batch.records, "nttntt"), len(batch.records), _faster("a record")))
+    if batch.answers:
+        rows = sorted(batch.answers.values())
+        found.append(Statement(ANSWERS, _columns(rows, "ttnt"), len(rows), _faster("a key was answered")))
+    if batch.version is not None:
+        found.append(Statement(VERSION, batch.version, 1, _faster("a version was loaded")))
+        found.append(Statement(IN_FORCE, (batch.version.hash,), 1, StoreError("no store is there")))
+    if batch.certificate is not None:
+        found.append(Statement(CERTIFICATE, batch.certificate, 1, _faster("a certificate")))
+    return found
+
+
+def _cells(batch: Batch, slot: int) -> list[Statement]:
+    last = {Address(row.entity, row.id): row.number for row in batch.records}
+    made: list[tuple[Any, ...]] = []
+    changed: list[tuple[Any, ...]] = []
+    for address in sorted(batch.cells):
+        rests = batch.rests.get(address, 0)
+        (changed if rests else made).append((*batch.cells[address], last.get(address, rests or 1), rests))
+    return [
+        Statement(text, (batch.head.place, slot, *_columns(rows, CELL_KINDS)), len(rows), _faster("an instance"))
+        for text, rows in ((CELLS_CHANGED, changed), (CELLS_MADE, made))
+        if rows
+    ]
+
+
+CELL_KINDS = "tttnnntttn" + "nn"
+assert len(CELL_KINDS) == len(CellRow._fields) + 2, "a column of each field, and the records before and after"
+assert len(RecordRow._fields) == 6, "as many columns as the table of records has"
+
+
+def _deliveries(batch: Batch, slot: int) -> list[Statement]:
+    found = []
+    gone = _faster("a delivery was carried out")
+    if batch.consumed:
+        found.append(Statement(CONSUMED, _columns(sorted(batch.consumed), "nn"), len(batch.consumed), gone))
+    if batch.noted:
+        rows = [batch.noted[place] for place in sorted(batch.noted)]
+        found.append(Statement(NOTED, (*_columns(rows, "nnnnnt"), slot), len(rows), gone))
+    if taken := sorted(batch.taken - batch.consumed):
+        found.append(Statement(TAKEN, (slot, *_columns(taken, "nn")), len(taken), gone))
+    if batch.made:
+        made = [batch.made[place] for place in sorted(batch.made)]
+        found.append(Statement(MADE, (slot, *_columns(made, "nntttttnnntt")), len(made), _faster("a place was given")))
+    return found
+
+
+def _standing(read: dict[Address, int]) -> tuple[str, ...]:
+    addresses = sorted(read)
+    return (
+        texts(address.entity for address in addresses),
+        texts(address.id for address in addresses),
+        numbers(read[address] for address in addresses),
+    )
+
+
+def stale(connection: Connection, batch: Batch) -> frozenset[Address] | None:
+    """The instances that are not what the batch rests on; None if it was something else that did not fit."""
+    if not batch.rests:
+        return None
+    rows = connection.execute(STANDING.encode(), _standing(batch.rests)).fetchall()
+    return frozenset(Address(*row) for row in rows) or None
+
+
+def _columns(rows: Sequence[Sequence[Any]], kinds: str) -> tuple[str, ...]:
+    """Rows turned into one argument for each column: `t` a list of texts, `n` of numbers."""
+    columns = zip(*rows, strict=True)
+    return tuple(texts(column) if kind == "t" else numbers(column) for kind, column in zip(kinds, columns, strict=True))
+
+
+def _faster(what: str) -> ConflictError:
+    return ConflictError(f"another node was faster: {what} is not as this batch expects it")
