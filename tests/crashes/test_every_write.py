@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from support.durable import all_records, assert_whole
+from support.postgres import Server
 from support.running import EVERY_ROLE
 from support.workload import FIRST, System, workload
-from temper.run import Done, MemoryStore, SqliteStore, Store, work
+from temper.run import Done, MemoryStore, PostgresStore, SqliteStore, Store, work
 
 
 def run(real: Store, fault: Callable[[int], str]) -> System:
@@ -105,11 +106,22 @@ def test_whatever_is_pending_is_taken_up_one_after_the_other(
         check_outside(system)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def anew(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int], Store]:
+    """An empty store that is more than memory."""
+    if request.param == "sqlite":
+        return lambda number: SqliteStore(tmp_path / f"{number}.db", identity="memory")
+    server: Server = request.getfixturevalue("postgres")
+    return lambda _: PostgresStore(server.url, schema_name=server.schema(), identity="memory")
+
+
 @pytest.mark.parametrize("kind", ["dead", "dead after"])
-def test_some_writes_on_a_disk(kind: str, undisturbed: tuple[set[tuple[Any, ...]], int], tmp_path: Path) -> None:
+def test_some_writes_on_a_disk(
+    kind: str, undisturbed: tuple[set[tuple[Any, ...]], int], anew: Callable[[int], Store]
+) -> None:
     expected, count = undisturbed
     for number in range(1, count + 1, 4):
-        store = SqliteStore(tmp_path / f"{number}.db", identity="memory")
+        store = anew(number)
         system = run(store, lambda write, number=number: kind if write == number else "")  # type: ignore[misc]
         assert picture(store) == expected, f"{kind} at write {number}"
         assert_whole(store)

@@ -22,7 +22,8 @@ NOBODY = "postgres"
 
 def programs() -> Path | None:
     """The folder with `initdb` and `postgres`, wherever the system keeps it."""
-    found = [path.resolve().parent for path in (shutil.which("initdb"), shutil.which("postgres")) for path in [Path(path or "/")]]
+    named = (shutil.which("initdb"), shutil.which("postgres"))
+    found = [Path(name).resolve().parent for name in named if name]
     found += [path for folder in FOLDERS for path in sorted(Path(folder).glob("**/bin"), reverse=True)]
     return next((path for path in found if (path / "initdb").exists() and (path / "postgres").exists()), None)
 
@@ -52,7 +53,9 @@ class Server:
         return f"temper_{next(self._schemas)}"
 
     def start(self) -> None:
-        options = f"-k {self._folder} -c listen_addresses='' -c max_connections=200 -c fsync={'on' if self._fsync else 'off'}"
+        options = (
+            f"-k {self._folder} -c listen_addresses='' -c max_connections=200 -c fsync={'on' if self._fsync else 'off'}"
+        )
         log = str(self._folder / "log")
         self._run(["pg_ctl", "-D", str(self._folder / "data"), "-w", "-l", log, "-o", options, "start"])
 

@@ -10,9 +10,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from temper.run.store.protocol import Store
+from temper.run.store.shared import SharedStore
 
 ATTEMPT, LEASE, LETTER, PAUSED = "attempt", "lease", "letter", "paused"
 
@@ -120,14 +121,20 @@ def attempt_of(store: Store, key: Key, number: int) -> AttemptNote | None:
 
 
 def leases(store: Store) -> Iterator[tuple[Key, AttemptNote]]:
-    """Every attempt that is with a worker."""
-    for key, body in _all(store, LEASE):
+    """Every attempt that is with a worker, by this node's leave."""
+    for key, body in _ours(store, LEASE):
         yield _key(key), AttemptNote(**body)
 
 
 def letters(store: Store, after: Key | None = None) -> Iterator[tuple[Key, LetterNote]]:
     """Every dead letter, by place."""
     for key, body in _all(store, LETTER, "" if after is None else sorting(after)):
+        yield _key(key), LetterNote(**body)
+
+
+def our_letters(store: Store) -> Iterator[tuple[Key, LetterNote]]:
+    """Every dead letter that is for this node to redrive, where somebody asked for that."""
+    for key, body in _ours(store, LETTER):
         yield _key(key), LetterNote(**body)
 
 
@@ -144,6 +151,16 @@ def paused(store: Store) -> dict[str, PausedNote]:
 
 def _all(store: Store, kind: str, after: str = "") -> Iterator[tuple[str, Any]]:
     while rows := store.book(kind, after=after):
+        yield from ((row.key, json.loads(row.body)) for row in rows)
+        after = rows[-1].key
+
+
+def _ours(store: Store, kind: str) -> Iterator[tuple[str, Any]]:
+    if not store.shared:
+        yield from _all(store, kind)
+        return
+    shared, after = cast("SharedStore", store), ""
+    while rows := shared.our_notes(kind, after):
         yield from ((row.key, json.loads(row.body)) for row in rows)
         after = rows[-1].key
 

@@ -14,12 +14,14 @@ from temper.run.driver import Driver, Entered, Trouble
 from temper.run.engine import Called
 from temper.run.record import Record
 from temper.run.requests import Request, addressed, arguments, digest, named
-from temper.run.store.protocol import StorageFullError, StoreError, StoreUnsureError
+from temper.run.store.protocol import ConflictError, StorageFullError, StoreError, StoreUnsureError
 from temper.run.store.rows import AnswerRow
 
 if TYPE_CHECKING:
     from temper.run.work import Work  # which leases work, and answers as calls do
 
+CONFLICTS_MAX = 1000
+"""How often a call is computed again because other nodes were faster, before it is given back."""
 CLOSING = Retryable("shutting-down", "the runtime is closing; ask again when it is back")
 
 
@@ -41,16 +43,20 @@ class Calls:
 
     async def call(self, request: Request) -> Response:
         """Whatever happens, the answer says it; nothing is raised for what a caller or the world did."""
-        if not self._open.is_set():
-            await self._open.wait()
-        if (problem := self._refused(request)) is not None:
-            return problem
-        try:
-            if request.key is None:
-                return await self._asked_once(request, None)
-            return await self._asked_under(request, request.key)
-        except StoreError as error:
-            return failed(error)
+        for _ in range(CONFLICTS_MAX):
+            if not self._open.is_set():
+                await self._open.wait()
+            if (problem := self._refused(request)) is not None:
+                return problem
+            try:
+                if request.key is None:
+                    return await self._asked_once(request, None)
+                return await self._asked_under(request, request.key)
+            except ConflictError:
+                continue
+            except StoreError as error:
+                return failed(error)
+        return failed(StoreError(f"other nodes were faster {CONFLICTS_MAX} times"))
 
     def _refused(self, request: Request) -> Response | None:
         driver = self._driver
@@ -85,6 +91,8 @@ class Calls:
         response = None
         try:
             response = await self._asked_once(request, bound)
+        except ConflictError:
+            raise
         except StoreError as error:
             response = failed(error)
         finally:
@@ -134,25 +142,30 @@ class Calls:
         )
         if request.key is not None and bound is not None:
             self._remember(request.key, bound, record.at, done)
-        end = await entered.gathering.wait()
+        end = _ended(await entered.gathering.wait())
         return done if end is None else failed(end)
 
     async def _rejected(self, request: Request, address: Address, why: Rejected, bound: str | None) -> Response:
         """A rejection, too, is told only when the state that it read is durable."""
         driver = self._driver
         if request.key is not None and bound is not None and driver.takes:
+            driver.rely(address)
             self._remember(request.key, bound, driver.world.clock.now(), why)
-            waits_for = driver.committer.flush()
+            end = await driver.committer.flush().wait()
         else:
-            unsettled = driver.unsettled(address)
-            if unsettled is None:
-                return why
-            waits_for = unsettled
-        end = await waits_for.wait()
+            end = await driver.settled(address)
+        end = _ended(end)
         return why if end is None else failed(end)
 
     def _remember(self, key: str, bound: str, at: int, answer: Done | Rejected) -> None:
         self._driver.journal.remember(AnswerRow(key, bound, at, text(answer_to_json(answer))))
+
+
+def _ended(end: StoreError | None) -> StoreError | None:
+    """How a transaction ended; raises `ConflictError` where everything is to be computed again."""
+    if isinstance(end, ConflictError):
+        raise end
+    return end
 
 
 def failed(error: StoreError) -> Retryable:

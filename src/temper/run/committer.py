@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from temper.run.engine import Command
 from temper.run.journal import Journal
-from temper.run.store.protocol import Store, StoreError, StoreUnsureError
+from temper.run.store.protocol import ConflictError, FencedError, Store, StoreError, StoreUnsureError
 from temper.run.store.rows import Batch
 
 End: TypeAlias = StoreError | None
@@ -28,6 +28,8 @@ class Gathering:
 
     number: int
     commands: list[Command] = field(default_factory=list)
+    is_work: bool = False
+    """Whether it holds more than calls, so that somebody has to take that up again if it is lost."""
     _waiting: list[asyncio.Future[End]] = field(default_factory=list)
     _ended: bool = False
     _end: End = None
@@ -66,6 +68,7 @@ class Committer:
         self._scheduled = False
         self._number = 0
         self._stopped = True
+        self._lost_work = False
         self._thread: threading.Thread | None = None
         if store.blocks:
             self._thread = threading.Thread(target=self._write, name="temper-journal", daemon=True)
@@ -74,7 +77,7 @@ class Committer:
     def begin(self, journal: Journal) -> None:
         """Start, or start anew behind a failure."""
         assert self._under_way is None, "a new journal begins when nothing is under way"
-        self.journal = journal
+        self.journal, self.durable_head, self._sent = journal, journal.head, journal.head
         self.gathering = self._gather()
         self._stopped = False
 
@@ -83,12 +86,22 @@ class Committer:
         """Gatherings up to this number are durable."""
         return (self._under_way or self.gathering).number - 1
 
+    def give_up(self, error: StoreError) -> None:
+        """Behave as if a transaction had failed, for who learns in another way that none can be kept."""
+        if self._under_way is None and not self._stopped:
+            self._finish(self.gathering, error)
+
     def flush(self) -> Gathering:
         """See to it that what is gathered gets on its way; the gathering tells when it is there."""
         if not self._scheduled and self._under_way is None:
             self._scheduled = True
             self._loop.call_soon(self._send)
         return self.gathering
+
+    @property
+    def is_work_lost(self) -> bool:
+        """Whether what was just lost holds more than calls."""
+        return self._lost_work
 
     def latest(self) -> Gathering | None:
         """What to wait for so that everything computed so far is durable; None if it is."""
@@ -110,6 +123,7 @@ class Committer:
         if self._stopped or self._under_way is not None or self.journal.is_empty:
             return
         gathering, batch = self.gathering, self.journal.take()
+        self._sent = batch.head
         self._under_way, self.gathering = gathering, self._gather()
         if self._thread is not None:
             self._jobs.put((batch, gathering))
@@ -135,21 +149,24 @@ class Committer:
 
     def _end_of_failed(self, batch: Batch, error: StoreError) -> End:
         """A commit that reports a failure may have reached the disk; the store itself knows, if it can be asked."""
+        if isinstance(error, ConflictError | FencedError):
+            return error
         try:
             self._store.recover()
-            head = self._store.head()
+            return None if self._store.kept(batch) else error
         except StoreError as silent:
             return StoreUnsureError(f"{error}, and it cannot be opened again to see what it kept: {silent}")
-        return None if (head.commit, head.chain) == (batch.head.commit, batch.head.chain) else error
 
     def _finish(self, gathering: Gathering, end: End) -> None:
         self._under_way = None
         if end is not None:
-            self._stopped = True
+            behind, self._stopped = self.gathering, True
+            self._lost_work = gathering.is_work or behind.is_work
             self._failed(end)
-            for lost in (gathering, self.gathering):
+            for lost in (gathering, behind):
                 lost.end(end)
             return
+        self.durable_head = self._sent
         try:
             self._durable(gathering.commands)
         finally:

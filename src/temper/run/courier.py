@@ -16,6 +16,8 @@ from temper.run.record import Pending, Record, receiver_of
 from temper.run.store.protocol import StoreError
 
 RETRY_MILLISECONDS = 1000
+AWAITED_MILLISECONDS = 50
+"""When to look again whether another node has made the receiver, whose spawn it carries."""
 
 
 class Courier:
@@ -33,13 +35,13 @@ class Courier:
         if self.knows or address in self._expected or self._driver.instance(address).cell.control != NEW:
             return address in self._expected
         row = self._driver.world.store.spawn_of(address)
-        if row is not None:
+        if row is not None and self._driver.shared is None:
             self._expected[address] = (row.place, row.round)
         return row is not None
 
     def knows_all(self) -> None:
-        """Nothing is pending any more that was not told of."""
-        self.knows = True
+        """Nothing is pending any more that was not told of, unless other nodes hand something on as well."""
+        self.knows = self._driver.shared is None
 
     def expect(self, deliveries: Iterable[Pending]) -> None:
         """Note the children before anything is carried, so that no message arrives ahead of its receiver."""
@@ -68,11 +70,19 @@ class Courier:
         self._waiting.clear()
         self.knows = False
 
+    def _wait(self, pending: Pending, receiver: Address) -> None:
+        """Until the child is born: here, which is told, or on another node, which has to be looked for."""
+        if receiver in self._expected:
+            self._waiting.setdefault(receiver, []).append(pending)
+        else:
+            due = self._driver.world.clock.now() + AWAITED_MILLISECONDS
+            self._alarms.at(due, lambda: self._arrive(pending))
+
     def _arrive(self, pending: Pending) -> None:
         receiver = receiver_of(pending.delivery)
         try:
             if isinstance(pending.delivery, Message) and self.is_expected(receiver):
-                self._waiting.setdefault(receiver, []).append(pending)
+                self._wait(pending, receiver)
                 return
             self._driver.enter(receiver, Delivered(pending))
         except StoreError:

@@ -8,22 +8,41 @@ memory is thrown away as a whole and everything starts again from what the store
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+import json
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Protocol, TypeAlias, cast
 
-from temper.machine import NEW, Address, absent
+from temper.machine import NEW, Address, absent, table_from_json
 from temper.run.codec import instance_from_rows
 from temper.run.committer import Committer, Gathering
-from temper.run.engine import Append, Attempt, Carry, Command, Input, Instance, Moment, Reply, Schedule, advance
+from temper.run.engine import (
+    Append,
+    Attempt,
+    Called,
+    Carry,
+    Command,
+    Delivered,
+    Input,
+    Instance,
+    Moment,
+    Reply,
+    Schedule,
+    advance,
+)
 from temper.run.journal import Journal
 from temper.run.record import Pending, Record, owner_of
-from temper.run.store.protocol import StorageFullError, StoreError
-from temper.run.version import Version
+from temper.run.store.protocol import ConflictError, StorageFullError, Store, StoreError, VersionMovedError
+from temper.run.store.rows import Head
+from temper.run.store.shared import SharedStore
+from temper.run.version import Version, stage
 from temper.run.world import World
 
 INSTANCES_MAX = 50_000
 """How many instances stay in memory; idle ones beyond it are read again when somebody asks."""
 PROBE_MILLISECONDS = 1000
+WARY = 1000
+"""After a conflict so many inputs read their instance anew: whoever shares instances loses batches otherwise."""
 
 
 class Obeys(Protocol):
@@ -79,6 +98,8 @@ Barred: TypeAlias = Trouble | None
 class _Held:
     instance: Instance
     gathering: int
+    record: int = 0
+    """Where other nodes write as well: the last record of the instance that memory knows."""
 
 
 @dataclass(slots=True)
@@ -87,18 +108,33 @@ class Driver:
 
     world: World
     version: Version
+    _: KW_ONLY
+    moved: Callable[[Version], None] = lambda _: None
+    """Hears of a version that another node has put in force."""
     obeys: Obeys = field(init=False)
     committer: Committer = field(init=False)
     trouble: Trouble | None = None
     paused: bool = False
     closed: bool = False
+    shared: SharedStore | None = field(init=False, default=None)
+    """The store, if other nodes write to it as well: then whatever memory knows may be out of date."""
+    _wary: int = 0
     _held: dict[Address, _Held] = field(default_factory=dict)
     _recovery: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Make the committer and stand ready; nothing pending is started before `resume`."""
-        self.committer = Committer(self.world.store, durable=self._obey, failed=self._failed)
-        self.committer.begin(Journal(self.world.store.head()))
+        store = self.world.store
+        self.shared = cast("SharedStore", store) if store.shared else None
+        self.committer = Committer(store, durable=self._obey, failed=self._failed)
+        self.committer.begin(self._journal(store.head()))
+
+    def _journal(self, head: Head) -> Journal:
+        if self.shared is None:
+            return Journal(head)
+        journal = Journal(head, self.version.hash)
+        journal.witness(*self.shared.furthest())
+        return journal
 
     @property
     def journal(self) -> Journal:
@@ -114,19 +150,22 @@ class Driver:
         if not self.takes:
             return None
         version = self.version
-        held = self._hold(address)
+        held = self._hold(address) if self.shared is None else self._freshly(address, given)
         spawns = version.spawns_max[address.entity]
         fresh = tuple(self.world.chance.id() for _ in range(spawns)) if spawns else ()
         journal = self.journal
-        moment = Moment(self.world.clock.now(), journal.next_record, journal.next_place, fresh)
+        moment = Moment(self.world.clock.now(), journal.next_record, journal.next_place, fresh, journal.head.stride)
         after, commands = advance(version, held.instance, given, moment)
         gathering = self.committer.gathering
         if commands and isinstance(commands[0], Append):
             record = commands[0].record
             held.instance, held.gathering = after, gathering.number
-            is_kept = after.cell.control != NEW or after.burnt
+            is_kept = after.cell.control != NEW or after.burnt or self.shared is not None
             journal.append(version, record, after if is_kept else None)
             gathering.commands += commands
+            if self.shared is not None:
+                self._rest(held, address, record, commands)
+                gathering.is_work |= record.rule != "call"
             self.committer.flush()
         return Entered(commands, gathering)
 
@@ -138,6 +177,7 @@ class Driver:
         if all(effect.key != pending.key for effect in effects):
             return None
         self.journal.note(pending)
+        self.committer.gathering.is_work = True
         return self.committer.flush()
 
     def keep(self, kind: str, key: str, body: str | None) -> Gathering | None:
@@ -155,6 +195,22 @@ class Driver:
         # It is in the one under way or in the one gathered now; the later one covers both.
         return self.committer.latest()
 
+    async def settled(self, address: Address) -> StoreError | None:
+        """Wait until what was read from this instance may be told; `ConflictError` if it is not true any more."""
+        unsettled = self.unsettled(address)
+        if unsettled is not None:
+            return await unsettled.wait()
+        held = self._held.get(address)
+        if self.shared is None or held is None or self.shared.stands(address, held.record):
+            return None
+        del self._held[address]
+        return ConflictError("another node has changed what was read")
+
+    def rely(self, address: Address) -> None:
+        """What is gathered tells something about this instance as it stands, and changes nothing of it."""
+        if self.shared is not None and (held := self._held.get(address)) is not None:
+            self.journal.rest(address, held.record)
+
     def instance(self, address: Address) -> Instance:
         """The instance as memory has it, perhaps not durable yet."""
         return self._hold(address).instance
@@ -168,7 +224,8 @@ class Driver:
         """Wait until nothing is on its way any more; for when no new inputs are taken."""
         while (latest := self.committer.latest()) is not None and self.trouble is None:
             self.committer.flush()
-            if (end := await latest.wait()) is not None:
+            end = await latest.wait()
+            if end is not None and not isinstance(end, ConflictError):
                 return end
         return self.trouble.error if self.trouble is not None else None
 
@@ -177,8 +234,37 @@ class Driver:
         if held is None:
             if len(self._held) >= INSTANCES_MAX:
                 self._evict()
-            held = self._held[address] = _Held(self._load(address), 0)
+            shared = self.shared
+            loaded = _Held(self._load(address), 0) if shared is None else self._load_shared(shared, address)
+            held = self._held[address] = loaded
         return held
+
+    def _freshly(self, address: Address, given: Input) -> _Held:
+        """As `_hold`, but what goes on by itself, and everything for a while after a conflict, is read anew."""
+        held = self._held.get(address)
+        is_clean = held is not None and held.gathering <= self.committer.durable_number
+        if is_clean and (self._wary or not isinstance(given, Called)):
+            del self._held[address]
+        self._wary = max(0, self._wary - 1)
+        held = self._hold(address)
+        if isinstance(given, Delivered):
+            self.journal.witness(given.pending.place, given.pending.place)
+        return held
+
+    def _rest(self, held: _Held, address: Address, record: Record, commands: tuple[Command, ...]) -> None:
+        """Say what a step rests on, and that what it lets begin is for this node to carry out."""
+        self.journal.rest(address, held.record)
+        held.record = record.number
+        made = {pending.key for pending in record.made}
+        begun = (command.pending.key for command in commands if isinstance(command, Attempt))
+        self.journal.take_over(key for key in begun if key not in made)
+
+    def _load_shared(self, shared: SharedStore, address: Address) -> _Held:
+        loaded = shared.load(address)
+        self.journal.witness(loaded.record, loaded.place)
+        if loaded.row is None:
+            return _Held(Instance(absent(self.version.table, address)), 0)
+        return _Held(instance_from_rows(self.version, loaded.row, loaded.effects), 0, loaded.record)
 
     def _load(self, address: Address) -> Instance:
         store = self.world.store
@@ -220,10 +306,38 @@ class Driver:
 
     def _failed(self, error: StoreError) -> None:
         """Everything that was computed and is not durable is forgotten; whoever waits is told."""
+        if isinstance(error, ConflictError):
+            try:
+                self._outrun(error)
+            except StoreError as worse:
+                error = worse
+            else:
+                return
         self.trouble = Trouble(error, self.world.clock.now())
         self._held.clear()
         self.obeys.stop()
         self._recovery = asyncio.create_task(self._recover())
+
+    def _outrun(self, error: ConflictError) -> None:
+        """Another node was faster: forget what rests on what is not so any more, and go on from what is there."""
+        has_moved = isinstance(error, VersionMovedError)
+        version = last_version(self.world.store) if has_moved else self.version
+        self._wary = WARY
+        self._begin_anew(version, self.committer.is_work_lost or has_moved)
+
+    def follow(self) -> None:
+        """Serve the version that another node has put in force; only while nothing is on its way to the store."""
+        self._begin_anew(last_version(self.world.store), True)
+
+    def _begin_anew(self, version: Version, is_work_lost: bool) -> None:  # noqa: FBT001 (what a gathering says)
+        has_moved, self.version = version.hash != self.version.hash, version
+        self._held.clear()
+        self.committer.begin(self._journal(self.committer.durable_head))
+        if has_moved:
+            self.moved(version)
+        if is_work_lost and not self.paused:
+            self.obeys.stop()
+            self.obeys.resume()
 
     async def _recover(self) -> None:
         """Try again until there is room, then start from what the store has."""
@@ -238,7 +352,7 @@ class Driver:
                 assert self.trouble is not None, "whoever recovers is in trouble"
                 self.trouble = Trouble(error, self.trouble.since)
                 continue
-            self.committer.begin(Journal(head))
+            self.committer.begin(self._journal(head))
             self.trouble = None
             if not self.paused:
                 self.obeys.resume()
@@ -257,6 +371,8 @@ class Driver:
         """Take inputs again, under the new version if there is one."""
         if version is not None:
             self.version = version
+            if self.trouble is None:
+                self.committer.begin(self._journal(self.committer.durable_head))
         self._held.clear()
         self.paused = False
         if self.trouble is None:
@@ -270,3 +386,8 @@ class Driver:
         if self._recovery is not None:
             self._recovery.cancel()
         self.committer.close()
+
+
+def last_version(store: Store) -> Version:
+    """The version in force, as the store has it."""
+    return stage(table_from_json(json.loads(store.versions()[-1].body)))

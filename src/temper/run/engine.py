@@ -7,6 +7,7 @@ The driver obeys the commands in order and passes none on before the `Append` in
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, assert_never
@@ -60,12 +61,16 @@ class Instance(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What the outside knows: the time, unused ids, the next record number and the next free place."""
+    """What the outside knows: the time, unused ids, the next record number and the next free place.
+
+    Free places lie `stride` apart: those in between are given by other nodes.
+    """
 
     now: int
     number: int
     place: int
     fresh: tuple[str, ...] = ()
+    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +423,8 @@ def _stepped(
     """The record of an applied call: what is different in the cell, what is handed on, what is withdrawn."""
     cell, deliveries, case, permitted_by = applied
     born = before.control == NEW
-    made = tuple(Pending(moment.place + i, 0, delivery) for i, delivery in enumerate(deliveries)) if deliveries else ()
+    places = itertools.count(moment.place, moment.stride)
+    made = tuple(Pending(next(places), 0, delivery) for delivery in deliveries) if deliveries else ()
     withdrawn: tuple[tuple[int, int], ...] = ()
     if made:
         settled = record.consumed

@@ -22,19 +22,32 @@ from temper.run.version import Version
 class Journal:
     """Gathers writes until `take` makes a batch of them."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, under: str | None = None) -> None:
         self._head = head
+        self._under = under
+        self._witnessed = (head.record, head.place)
         self._changed: dict[Address, tuple[Version, Instance]] = {}
         self._batch = Batch(head)
         self._is_empty = True
 
     @property
+    def head(self) -> Head:
+        """Where the chain stands with everything that was gathered so far."""
+        return self._head
+
+    @property
     def next_record(self) -> int:
-        return self._head.record + 1
+        return self._head.number_after(max(self._head.record, self._witnessed[0]))
 
     @property
     def next_place(self) -> int:
-        return self._head.place + 1
+        """Where several nodes give numbers, beyond that of its record, so that who witnesses it goes beyond both."""
+        last = max(self._head.place, self._witnessed[1])
+        return self._head.number_after(last if self._head.stride == 1 else max(last, self.next_record))
+
+    def witness(self, record: int, place: int) -> None:
+        """Numbers that other nodes gave to what the next step rests on: those that come now are higher."""
+        self._witnessed = (max(self._witnessed[0], record), max(self._witnessed[1], place))
 
     @property
     def identity(self) -> str:
@@ -71,6 +84,14 @@ class Journal:
                 self._batch.consumed.add((place, round_))
                 self._batch.noted.pop(place, None)
 
+    def rest(self, address: Address, record: int) -> None:
+        """What is gathered was computed from this record of the instance, and falls with it."""
+        self._batch.rests.setdefault(address, record)
+
+    def take_over(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Deliveries that may be carried out now are for this node to carry out."""
+        self._batch.taken.update(key for key in keys if key[0] not in self._batch.made)
+
     def note(self, pending: Pending) -> None:
         """Book-keeping about a delivery that stays pending."""
         row = self._batch.made.get(pending.place)
@@ -105,7 +126,7 @@ class Journal:
         """Everything gathered, as one transaction; gathering starts anew behind it."""
         batch = self._batch
         self._head = self._head._replace(commit=self._head.commit + 1)
-        batch.head = self._head
+        batch.head, batch.under = self._head, self._under
         batch.cells = {address: cell_row(version, after) for address, (version, after) in self._changed.items()}
         self._batch, self._changed, self._is_empty = Batch(self._head), {}, True
         return batch
@@ -120,13 +141,30 @@ def chained(before: str, body: str) -> str:
     return hashlib.sha256(f"{before}{body}".encode()).hexdigest()
 
 
-def first_broken(rows: Iterable[RecordRow], before: str = GENESIS, number: int = 0) -> int | None:
-    """The number of the first record that is missing or altered; None if the chain is whole."""
+def first_broken(rows: Iterable[RecordRow], before: str = GENESIS, number: int = 0, *, stride: int = 1) -> int | None:
+    """The number of the first record that is missing or altered; None if the chain is whole.
+
+    Of several nodes each has its chain, told from the others by its slot in the numbers. What a step rests on has a
+    lower number, so the order of the numbers is the order in which it all happened, chains or not.
+    """
+    if stride > 1:
+        return _first_broken_of_several(rows, stride)
     for row in rows:
         number += 1
         before = chained(before, row.body)
         if row.number != number or row.hash != before:
             return number
+    return None
+
+
+def _first_broken_of_several(rows: Iterable[RecordRow], stride: int) -> int | None:
+    chains: dict[int, str] = {}
+    for row in rows:
+        slot = row.number % stride
+        chain = chains[slot] = chained(chains.get(slot, GENESIS), row.body)
+        # The numbers of a chain have gaps, so it is the text that says which number a record has.
+        if row.hash != chain or not row.body.startswith(f'{{"number":{row.number},'):
+            return row.number
     return None
 
 

@@ -103,7 +103,7 @@ class Letters:
         """What was being redriven when the process ended, or before a version was loaded."""
         self._redriven = {}
         found = []
-        for key, note in book.letters(self._driver.world.store):
+        for key, note in book.our_letters(self._driver.world.store):
             if not note.redriven_by:
                 continue
             self._redriven[key] = note

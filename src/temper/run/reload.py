@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -79,13 +80,28 @@ class Reload:
             return failed(end)
         loaded = None
         try:
-            ended = await self._load(new)
+            async with self._alone():
+                ended = await self._load(new)
             loaded = new if isinstance(ended, Admitted) else None
         except StoreError as error:
             return failed(error)
         finally:
             driver.proceed(loaded)
         return ended
+
+    @contextlib.asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """No other node commits until the end; what they put in force meanwhile is what the version follows."""
+        shared, driver = self._driver.shared, self._driver
+        if shared is None:
+            yield
+            return
+        with contextlib.ExitStack() as stack:
+            in_force = await asyncio.to_thread(stack.enter_context, shared.bar())
+            if in_force != driver.version.hash:
+                driver.follow()
+            driver.journal.witness(*shared.furthest())
+            yield
 
     async def _load(self, new: Version) -> Admitted | NotAdmitted | Problem:
         driver = self._driver

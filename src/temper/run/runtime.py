@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from temper.machine import Certificate, Certified, TransitionTable, table_from_json
 from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
@@ -16,23 +17,31 @@ from temper.run.driver import Driver
 from temper.run.journal import first_broken
 from temper.run.leases import Completed, Leased
 from temper.run.limits import Limits
+from temper.run.membership import Membership
 from temper.run.queries import Queries
 from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, keep_certificate, live_images
 from temper.run.requests import Request
-from temper.run.store.protocol import Store, StoreError
+from temper.run.store.protocol import ConflictError, Store, StoreError
 from temper.run.store.rows import RecordRow
 from temper.run.upkeep import Attempts, EffectSeen, LetterSeen, Upkeep
 from temper.run.version import Version, stage
 from temper.run.work import Work
 from temper.run.world import Handler, World
 
+STARTS_MAX = 5
+"""How often an empty store is looked at again because another node fills it at the same time."""
+Recall: TypeAlias = Callable[[str], Certificate | None]
+"""Reads a certificate that was kept as a text; None if it is of a form that is not read any more."""
+
 
 class Runtime:
     """Serves one blueprint over one store. Made by `open_runtime`; close it with `close`."""
 
-    def __init__(self, world: World, certified: Certified, version: Version) -> None:
-        self._world, self._certified = world, certified
-        self._driver = Driver(world, version)
+    def __init__(self, world: World, certified: Certified, version: Version, recall: Recall | None = None) -> None:
+        self._world, self._certified, self._recall = world, certified, recall
+        self.followed: Callable[[], None] = lambda: None
+        """Called when another node has put a version in force, which is served from then on."""
+        self._driver = Driver(world, version, moved=self._moved)
         self._work = Work(self._driver)
         self._driver.obeys = self._work
         self._driver.begin()
@@ -40,6 +49,8 @@ class Runtime:
         self._queries = Queries(self._driver, self._work)
         self._upkeep = Upkeep(self._driver, self._work)
         self._loading = asyncio.Lock()
+        shared = self._driver.shared
+        self.membership = None if shared is None else Membership(self._driver, self._work, shared)
 
     # Asking for something
 
@@ -220,6 +231,14 @@ class Runtime:
             finally:
                 self._calls.unbar()
 
+    def _moved(self, version: Version) -> None:
+        """Another node has put a version in force, and kept what was decided about it."""
+        row = self._world.store.certificate(version.hash)
+        certificate = self._recall(row.body) if row is not None and self._recall is not None else None
+        blank = Certificate(version.hash, (), None, "it was certified by another node", (), ())
+        self._certified = Certified(version.table, certificate or blank)
+        self.followed()
+
     def use(self, handlers: Mapping[str, Handler], limits: Mapping[str, Limits] | None = None) -> None:
         """Have other handlers, and limits if they are given, from now on; what was parked for want of one goes on."""
         self._work.use(handlers, limits)
@@ -238,13 +257,19 @@ class Runtime:
 
     def first_broken_record(self) -> int | None:
         """Walk the whole hash chain; the number of the first record that is missing or altered."""
-        return first_broken(_all_records(self._world.store))
+        return first_broken(_all_records(self._world.store), stride=self._world.store.head().stride)
 
     # Beginning and end
 
     def begin(self) -> None:
         """Take up what is pending and armed."""
         self._work.resume()
+        self.join()
+
+    def join(self) -> None:
+        """Be a node among others, if there can be others."""
+        if self.membership is not None:
+            self.membership.begin()
 
     async def quiet(self) -> None:
         """Wait until nothing goes on that does not merely wait for its time; for tests and simulation."""
@@ -255,6 +280,8 @@ class Runtime:
 
     async def close(self) -> None:
         """Finish what is on its way to the disk, cut attempts short, and close the store."""
+        if self.membership is not None:
+            await self.membership.close()
         await self._driver.close()
         await self._work.close()
         for handler in self._work.handlers.values():
@@ -280,29 +307,41 @@ def lineage_of(store: Store) -> tuple[TransitionTable, ...]:
     return tuple(table_from_json(json.loads(row.body)) for row in store.versions())
 
 
-async def open_runtime(world: World, certified: Certified, kept: str = "") -> Runtime | NotAdmitted | Problem:
+async def open_runtime(
+    world: World, certified: Certified, kept: str = "", recall: Recall | None = None
+) -> Runtime | NotAdmitted | Problem:
     """Serve a certified table over the world's store, going on where the store left off.
 
     If the store was last served under another version, the new one must be admitted as in a running system.
-    `kept` is the certificate as a text, which the store keeps with the version.
+    `kept` is the certificate as a text, which the store keeps with the version; `recall` reads such a text.
     """
+    version = stage(certified.table)
     try:
-        rows = world.store.versions()
-        version = stage(certified.table)
-        if not rows:
-            first_load(world, version, kept)
-        elif rows[-1].hash != version.hash:
-            version = stage(table_from_json(json.loads(rows[-1].body)))
-        else:
-            keep_certificate(world, version, kept)
+        in_force = _in_force(world, version, kept)
     except StoreError as error:
         return failed(error)
-    runtime = Runtime(world, certified, version)
-    if rows and rows[-1].hash != stage(certified.table).hash:
-        ended = await runtime.apply(certified, kept=kept)
-        if not isinstance(ended, Admitted):
-            await runtime.close()
-            return ended
+    runtime = Runtime(world, certified, in_force, recall)
+    if in_force.hash == version.hash:
+        runtime.begin()
         return runtime
-    runtime.begin()
+    ended = await runtime.apply(certified, kept=kept)
+    if not isinstance(ended, Admitted):
+        await runtime.close()
+        return ended
+    runtime.join()
     return runtime
+
+
+def _in_force(world: World, version: Version, kept: str) -> Version:
+    """The version that the store was last served under; this one if it is the first."""
+    for _ in range(STARTS_MAX):
+        with contextlib.suppress(ConflictError):
+            rows = world.store.versions()
+            if not rows:
+                first_load(world, version, kept)
+            elif rows[-1].hash != version.hash:
+                return stage(table_from_json(json.loads(rows[-1].body)))
+            else:
+                keep_certificate(world, version, kept)
+            return version
+    raise StoreError(f"other nodes were faster {STARTS_MAX} times")

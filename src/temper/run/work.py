@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,12 @@ from temper.run.codec import pending_from_row
 from temper.run.courier import Courier
 from temper.run.dispatcher import Dispatcher
 from temper.run.driver import Driver
+from temper.run.engine import first_of_lanes
 from temper.run.leases import Leases
 from temper.run.limits import Limits
 from temper.run.record import Pending, Record
 from temper.run.store.protocol import Store, StoreError
+from temper.run.store.rows import PendingRow
 from temper.run.timers import Timers
 from temper.run.version import Version
 from temper.run.world import Handler
@@ -85,8 +87,10 @@ class Work:
         What is handed on from now on comes by itself, so whatever lies behind the last place of now is left alone.
         """
         self._resumed += 1
-        store = self._driver.world.store
+        driver, store = self._driver, self._driver.world.store
         try:
+            if driver.shared is not None:
+                driver.journal.witness(*driver.shared.furthest())
             self.dispatcher.recall(book.paused(store))
             redriven = self.dispatcher.letters.recall()
             letters = {pending.key for pending in redriven}
@@ -107,12 +111,12 @@ class Work:
         driver = self._driver
         self._is_taking_up = False
         try:
-            rows = driver.world.store.pending(after, TAKEN_UP_AT_ONCE)
+            rows = (driver.shared.ours if driver.shared else driver.world.store.pending)(after, TAKEN_UP_AT_ONCE)
+            found = list(self._first([row for row in rows if row.place <= last]))
         except StoreError:
             again = partial(self._take_up, resumed, after, last, lanes)
             self.alarms.at(driver.world.clock.now() + RETRY_MILLISECONDS, again)
             return
-        found = [pending_from_row(driver.version, row) for row in rows if row.place <= last]
         self.courier.expect(found)
         for pending in found:
             self._take(pending, lanes)
@@ -129,6 +133,34 @@ class Work:
         elif (lane := (delivery.owner, delivery.effect)) not in lanes:
             lanes.add(lane)
             self.dispatcher.attempt(pending)
+
+    def look_at_pauses(self) -> None:
+        """Pause and resume what other nodes have paused and resumed."""
+        paused, dispatcher = book.paused(self._driver.world.store), self.dispatcher
+        for effect in self._driver.version.effects:
+            if dispatcher.turnstile(effect).paused != paused.get(effect):
+                dispatcher.pause(effect, paused.get(effect))
+
+    def adopt(self, rows: Sequence[PendingRow]) -> None:
+        """Carry out these deliveries that a node left that died, and whatever timers are this node's."""
+        found, lanes = list(self._first(rows)), set[tuple[Address, str]]()
+        self.courier.expect(found)
+        for pending in found:
+            self._take(pending, lanes)
+        self.timers.resume()
+
+    def _first(self, rows: Sequence[PendingRow]) -> Iterator[Pending]:
+        """Rows as deliveries, without effects that are behind another node's in their lane."""
+        driver = self._driver
+        for row in rows:
+            pending = pending_from_row(driver.version, row)
+            if driver.shared is None or not isinstance(pending.delivery, Effecting):
+                yield pending
+                continue
+            lanes = driver.shared.effects_of(pending.delivery.owner)
+            firsts = first_of_lanes(tuple(pending_from_row(driver.version, other) for other in lanes))
+            if any(first.key == pending.key for first in firsts):
+                yield pending
 
     async def close(self) -> None:
         """Stop everything; attempts under way are cut short, which their rows survive."""

@@ -80,6 +80,10 @@ class MemoryStore:
     def recover(self) -> None:
         return
 
+    def kept(self, batch: Batch) -> bool:
+        head = self.head()
+        return (head.commit, head.chain) == (batch.head.commit, batch.head.chain)
+
     def probe(self) -> None:
         return
 

@@ -89,6 +89,10 @@ class Store(Protocol):
     def recover(self) -> None:
         """After a failed commit: make sure that what is read next is what is durable."""
 
+    def kept(self, batch: Batch) -> bool:
+        """After `recover`: whether a batch was kept whose commit said that it failed, with nothing behind it."""
+        ...
+
     def probe(self) -> None:
         """Raise `StorageFullError` unless there is room to write."""
 

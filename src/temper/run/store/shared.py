@@ -12,21 +12,19 @@ from typing import NamedTuple, Protocol
 
 from temper.machine import Address
 from temper.run.store.protocol import Store
-from temper.run.store.rows import CellRow, PendingRow
+from temper.run.store.rows import BookRow, CellRow, PendingRow
 
 
 class Loaded(NamedTuple):
     """An instance as it lies there, with what its next step rests on.
 
-    `record` and `place` are the highest that were given to it, by any node, 0 if there is nothing. `awaited` says
-    that a spawn is on its way that will make it.
+    `record` and `place` are the highest that were given to it, by any node, 0 if there is nothing.
     """
 
     row: CellRow | None
     effects: Sequence[PendingRow]
     record: int
     place: int
-    awaited: bool
 
 
 class Beat(NamedTuple):
@@ -36,9 +34,19 @@ class Beat(NamedTuple):
     adopted: Sequence[PendingRow]
     timers: int
     """How many instances with armed timers were adopted."""
+    notes: int
+    """How many notes about leases and letters were adopted."""
     record: int
     place: int
     """The highest numbers that any node has given."""
+
+
+class Listener(Protocol):
+    """Becomes readable when another node has something to say: it left, or put a version in force."""
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class SharedStore(Store, Protocol):
@@ -65,12 +73,20 @@ class SharedStore(Store, Protocol):
         """Pending deliveries that are for this node to carry out, by place, after the place `after`."""
         ...
 
+    def our_notes(self, kind: str, after: str = "", limit: int = 1000) -> Sequence[BookRow]:
+        """Notes of a kind that are for this node to act on, by key."""
+        ...
+
     def beat(self) -> Beat:
         """Say that this node lives, and adopt a portion of what the dead left. Raises `FencedError`."""
         ...
 
     def furthest(self) -> tuple[int, int]:
         """The highest record number and place that any node has given."""
+        ...
+
+    def listener(self) -> Listener:
+        """Hear of what other nodes do, besides looking now and then."""
         ...
 
     def bar(self) -> AbstractContextManager[str]:

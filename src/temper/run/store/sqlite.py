@@ -108,6 +108,10 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise _translated(error) from error
 
+    def kept(self, batch: Batch) -> bool:
+        head = self.head()
+        return (head.commit, head.chain) == (batch.head.commit, batch.head.chain)
+
     def probe(self) -> None:
         try:
             self._writer.execute("BEGIN IMMEDIATE")

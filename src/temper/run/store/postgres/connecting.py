@@ -73,7 +73,11 @@ def translated(error: psycopg.Error) -> StoreError:
     match error:
         case psycopg.errors.DiskFull():
             return StorageFullError("there is no room left for the journal")
-        case psycopg.errors.SerializationFailure() | psycopg.errors.DeadlockDetected() | psycopg.errors.LockNotAvailable():
+        case (
+            psycopg.errors.SerializationFailure()
+            | psycopg.errors.DeadlockDetected()
+            | psycopg.errors.LockNotAvailable()
+        ):
             return ConflictError(f"another node was faster: {error}")
         case psycopg.errors.DataCorrupted() | psycopg.errors.IndexCorrupted() | psycopg.errors.UniqueViolation():
             return StoreCorruptError(f"the store is damaged, or no store of ours: {error}")

@@ -22,7 +22,8 @@ ADOPTED_MAX = 200
 
 NAME = f"((slot::bigint << 22) | mod(epoch, {EPOCHS}))"
 """The low half of the name of a node's lock; the high half is the schema."""
-LOCK = f"SELECT pg_advisory_lock((current_schema()::regnamespace::oid::bigint << 32) | {NAME}) FROM nodes WHERE slot = %s"
+LOCK = f"""SELECT pg_advisory_lock((current_schema()::regnamespace::oid::bigint << 32) | {NAME})
+  FROM nodes WHERE slot = %s"""
 UNLOCK = "SELECT pg_advisory_unlock_all()"
 IS_SILENT = f"""(until < clock_timestamp() OR NOT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory'
   AND granted AND objsubid = 1 AND classid = current_schema()::regnamespace::oid AND objid::bigint = {NAME}
@@ -31,6 +32,7 @@ RENEWED = "clock_timestamp() + make_interval(secs => %s::float / 1000)"
 
 FREE = f"""SELECT slot FROM nodes WHERE until IS NULL OR {IS_SILENT} ORDER BY slot LIMIT 1 FOR UPDATE SKIP LOCKED"""
 JOIN = f"UPDATE nodes SET epoch = epoch + 1, until = {RENEWED} WHERE slot = %s RETURNING epoch"
+TOLD = "SELECT pg_notify(current_schema(), 'left')"
 LEAVE = "UPDATE nodes SET until = NULL, epoch = epoch + 1 WHERE slot = %s AND epoch = %s"
 RENEW = f"UPDATE nodes SET until = {RENEWED} WHERE slot = %s AND epoch = %s RETURNING slot"
 FENCE = f"""UPDATE nodes SET until = NULL, epoch = epoch + 1 WHERE slot IN (SELECT slot FROM nodes
@@ -41,6 +43,8 @@ ADOPT_PENDING = f"""UPDATE pending SET node = %s WHERE place IN (SELECT place FR
   ORDER BY place LIMIT {ADOPTED_MAX} FOR UPDATE SKIP LOCKED) RETURNING {COLUMNS}"""
 ADOPT_TIMERS = f"""UPDATE cells SET node = %s WHERE (entity, id) IN (SELECT entity, id FROM cells WHERE node = ANY (%s)
   AND due IS NOT NULL ORDER BY due LIMIT {ADOPTED_MAX} FOR UPDATE SKIP LOCKED) RETURNING due"""
+ADOPT_NOTES = f"""UPDATE book SET node = %s WHERE (kind, key) IN (SELECT kind, key FROM book WHERE node = ANY (%s)
+  AND kind IN ('lease', 'letter') LIMIT {ADOPTED_MAX} FOR UPDATE SKIP LOCKED) RETURNING kind"""
 HEAD = "SELECT identity, commits, record, place, chain FROM nodes, store WHERE slot = %s AND epoch = %s"
 SEEN = "SELECT in_force, max(record), max(place) FROM store, nodes GROUP BY in_force"
 
@@ -70,6 +74,7 @@ def leave(connection: Connection, membership: Membership) -> None:
     """Give the slot back; what it was to do is adopted at once."""
     connection.execute(LEAVE.encode(), (membership.slot, membership.epoch))
     exchanged(connection, UNLOCK)
+    exchanged(connection, TOLD)
 
 
 def lock(connection: Connection, membership: Membership) -> None:
@@ -82,7 +87,8 @@ def head_of(connection: Connection, membership: Membership) -> Head:
     rows = exchanged(connection, HEAD, (membership.slot, membership.epoch))
     if not rows:
         raise FencedError("the other nodes took this one for dead, and go on without it")
-    return Head(*rows[0], SLOTS, membership.slot)
+    identity, commits, record, place, chain = rows[0]
+    return Head(identity, commits, record, place, chain, SLOTS, membership.slot)
 
 
 def beat(connection: Connection, membership: Membership, lease_milliseconds: int) -> Beat:
@@ -94,9 +100,10 @@ def beat(connection: Connection, membership: Membership, lease_milliseconds: int
         connection.execute(FENCE.encode(), (slot,))
         deserted = [row[0] for row in exchanged(connection, DESERTED)]
         pending: list[PendingRow] = []
-        timers = 0
+        timers = notes = 0
         if deserted:
             pending = [PendingRow(*row) for row in exchanged(connection, ADOPT_PENDING, (slot, deserted))]
             timers = len(exchanged(connection, ADOPT_TIMERS, (slot, deserted)))
+            notes = len(exchanged(connection, ADOPT_NOTES, (slot, deserted)))
         in_force, record, place = exchanged(connection, SEEN)[0]
-    return Beat(in_force, sorted(pending), timers, record, place)
+    return Beat(in_force, sorted(pending), timers, notes, record, place)

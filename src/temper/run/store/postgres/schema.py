@@ -42,6 +42,9 @@ CREATE TABLE records (number bigint PRIMARY KEY, entity text COLLATE "C" NOT NUL
 CREATE INDEX records_of ON records (entity, id, number);
 CREATE TABLE answers (key text COLLATE "C" PRIMARY KEY, digest text NOT NULL, at bigint NOT NULL,
   body text NOT NULL);
+CREATE TABLE book (kind text COLLATE "C" NOT NULL, key text COLLATE "C" NOT NULL, body text NOT NULL,
+  node int NOT NULL, PRIMARY KEY (kind, key));
+CREATE INDEX book_of_node ON book (node) WHERE kind IN ('lease', 'letter');
 CREATE TABLE probe (room text NOT NULL);
 """
 

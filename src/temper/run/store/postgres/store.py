@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: one connection that writes, one that keeps the node alive, one for each thread that reads."""
+"""The store on PostgreSQL: a connection that writes, one that keeps the node alive, one for each thread that reads."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import sql
 
 from temper.machine import INT_MAX, NEW, Address
 from temper.run.store.postgres import nodes, schema, writing
 from temper.run.store.postgres.connecting import Connection, connected, exchanged, translated
 from temper.run.store.protocol import ConflictError, FencedError, Query, StoreError, StoreUnsureError
-from temper.run.store.rows import AnswerRow, Batch, CellRow, CertificateRow, Head, PendingRow, RecordRow, VersionRow
-from temper.run.store.shared import Beat, Loaded
+from temper.run.store.rows import (
+    AnswerRow,
+    Batch,
+    BookRow,
+    CellRow,
+    CertificateRow,
+    Head,
+    PendingRow,
+    RecordRow,
+    VersionRow,
+)
+from temper.run.store.shared import Beat, Listener, Loaded
 
 LEASE_MILLISECONDS = 10_000
 """How long a node may be silent before the others may go on without it."""
@@ -28,11 +39,12 @@ CELLS = f"SELECT {', '.join(CellRow._fields)} FROM cells"
 LOADED = f"SELECT {', '.join(CellRow._fields)}, record, place FROM cells WHERE entity = %s AND id = %s"
 PENDING = f"SELECT {', '.join(PendingRow._fields)} FROM pending"
 EFFECTS = f"{PENDING} WHERE kind = 'effect' AND owner_entity = %s AND owner_id = %s ORDER BY place"
-AWAITED = "SELECT 1 FROM pending WHERE kind = 'spawn' AND receiver_entity = %s AND receiver_id = %s"
+SPAWN = f"{PENDING} WHERE kind = 'spawn' AND receiver_entity = %s AND receiver_id = %s"
+NOTES = "SELECT kind, key, body FROM book WHERE kind = %s AND key > %s"
 STANDS = "SELECT coalesce((SELECT record FROM cells WHERE entity = %s AND id = %s), 0)"
-KEPT = "SELECT commits, chain FROM nodes WHERE slot = %s AND epoch = %s"
+KEPT = "SELECT commits FROM nodes WHERE slot = %s AND epoch = %s"
 
-Row = TypeVar("Row", CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, CertificateRow)
+Row = TypeVar("Row", BookRow, CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, CertificateRow)
 
 
 class PostgresStore:
@@ -56,6 +68,7 @@ class PostgresStore:
         self._url, self._schema, self._read_only = url, schema_name, read_only
         self.lease_milliseconds = lease_milliseconds
         self._local = threading.local()
+        self._beating = threading.Lock()
         self._opened: list[Connection] = []
         self._barred = False
         self._closed = False
@@ -80,6 +93,7 @@ class PostgresStore:
 
     def commit(self, batch: Batch) -> None:
         assert self._membership is not None, "a store that is read only is not written"
+        self._sent = self._membership
         with self._translating():
             if not self._barred:
                 self._writer.execute(b"BEGIN")
@@ -90,8 +104,8 @@ class PostgresStore:
                 if type(error) is ConflictError:
                     raise ConflictError(str(error), writing.stale(self._writer, batch)) from error
                 raise
-            self._writer.execute(b"COMMIT")
             self._barred = False
+            self._writer.execute(b"COMMIT")
 
     def _roll_back(self) -> None:
         with contextlib.suppress(psycopg.Error):  # the error that led here is the one to tell
@@ -116,7 +130,7 @@ class PostgresStore:
         """Connect anew; a node that was taken for dead meanwhile joins under another epoch."""
         if self._read_only:
             return
-        with self._translating():
+        with self._beating, self._translating():
             for connection in (self._writer, self._keeper):
                 connection.close()
             self._writer, self._keeper = self._connect(writes=True), self._connect()
@@ -129,23 +143,15 @@ class PostgresStore:
 
     def kept(self, batch: Batch) -> bool:
         """Whether a batch was kept whose commit said that it failed. Raises `StoreUnsureError` if nobody can tell."""
-        self.recover_connections()
-        assert self._membership is not None, "a store that is written has a slot"
         with self._translating():
             if batch.records:
                 last = batch.records[-1]
-                found = exchanged(self._writer, "SELECT hash FROM records WHERE number = %s", (last.number,))
-                return found == [(last.hash,)]
-            rows = exchanged(self._writer, KEPT, (self._membership.slot, self._membership.epoch))
+                same = "SELECT 1 FROM records WHERE number = %s AND hash = %s"
+                return bool(exchanged(self._writer, same, (last.number, last.hash)))
+            rows = exchanged(self._writer, KEPT, (self._sent.slot, self._sent.epoch))
             if not rows:
                 raise StoreUnsureError("this node was taken for dead before it could see what was kept")
             return bool(rows[0][0] == batch.head.commit)
-
-    def recover_connections(self) -> None:
-        """A new connection to write with, where the old one is broken."""
-        with self._translating():
-            if self._writer.broken or self._writer.closed:
-                self._writer = self._connect(writes=True)
 
     def probe(self) -> None:
         with self._translating(), self._writer.transaction(force_rollback=True):
@@ -155,12 +161,18 @@ class PostgresStore:
 
     def beat(self) -> Beat:
         assert self._membership is not None, "a store that is read only has no node"
-        with self._translating():
+        with self._beating, self._translating():
             return nodes.beat(self._keeper, self._membership, self.lease_milliseconds)
 
     def furthest(self) -> tuple[int, int]:
         rows = self._rows("SELECT max(record), max(place) FROM nodes", ())
         return rows[0][0], rows[0][1]
+
+    def listener(self) -> Listener:
+        with self._translating():
+            connection = connected(self._url, self._schema)
+            connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._schema)))
+        return self._noted(connection)
 
     # Reading
 
@@ -173,16 +185,16 @@ class PostgresStore:
 
     def heads(self) -> Sequence[Head]:
         """Where the chain of each slot stands."""
-        sql = "SELECT identity, commits, record, place, chain, %s::int, slot FROM nodes, store ORDER BY slot"
-        return [Head(*row) for row in self._rows(sql, (schema.SLOTS,))]
+        text = "SELECT identity, commits, record, place, chain, %s::int, slot FROM nodes, store ORDER BY slot"
+        return [Head(*row) for row in self._rows(text, (schema.SLOTS,))]
 
     def load(self, address: Address) -> Loaded:
         rows = self._rows(LOADED, address)
         if not rows:
-            return Loaded(None, (), 0, 0, bool(self._rows(AWAITED, address)))
+            return Loaded(None, (), 0, 0)
         # Read after the cell: whatever changes the effects changes the cell as well, and would be noticed.
         *cell, record, place = rows[0]
-        return Loaded(CellRow(*cell), self.effects_of(address), record, place, awaited=False)
+        return Loaded(CellRow(*cell), self.effects_of(address), record, place)
 
     def stands(self, address: Address, record: int) -> bool:
         return bool(self._rows(STANDS, address)[0][0] == record)
@@ -195,17 +207,18 @@ class PostgresStore:
         return self._one(CellRow, f"{CELLS} WHERE entity = %s AND id = %s", address)
 
     def cells(self, query: Query) -> Sequence[CellRow]:
-        sql, given = f"{CELLS} WHERE entity = %s AND control <> %s", [query.entity, NEW]
+        text, given = f"{CELLS} WHERE entity = %s AND control <> %s", [query.entity, NEW]
         if query.state is not None:
-            sql, given = sql + " AND control = %s", [*given, query.state]
+            text, given = text + " AND control = %s", [*given, query.state]
         for name, wanted in query.where:
             # A first sieve in the database; what a nested value lets through is held against the data below.
-            sql, given = sql + " AND strpos(data, %s) > 0", [*given, f'"{name}":{_text(wanted)}']
+            text, given = text + " AND strpos(data, %s) > 0", [*given, f'"{name}":{_text(wanted)}']
         found: list[CellRow] = []
         after = query.after
         while len(found) < query.limit:
             more = "" if after is None else " AND id > %s"
-            page = self._all(CellRow, f"{sql}{more} ORDER BY id LIMIT %s", (*given, *([after] * bool(more)), query.limit))
+            where = given if after is None else [*given, after]
+            page = self._all(CellRow, f"{text}{more} ORDER BY id LIMIT %s", (*where, query.limit))
             found += (row for row in page if not query.where or _fits(row, query))
             if len(page) < query.limit:
                 break
@@ -216,42 +229,45 @@ class PostgresStore:
         rows = self._all(CellRow, f"{CELLS} WHERE entity = %s ORDER BY id LIMIT %s", (entity, PAGE))
         while rows:
             yield from rows
-            sql = f"{CELLS} WHERE entity = %s AND id > %s ORDER BY id LIMIT %s"
-            rows = self._all(CellRow, sql, (entity, rows[-1].id, PAGE))
+            text = f"{CELLS} WHERE entity = %s AND id > %s ORDER BY id LIMIT %s"
+            rows = self._all(CellRow, text, (entity, rows[-1].id, PAGE))
 
     def due(self, now: int, limit: int) -> Sequence[Address]:
-        sql = "SELECT entity, id FROM cells WHERE due <= %s AND node = %s ORDER BY due, entity, id LIMIT %s"
-        return [Address(*row) for row in self._rows(sql, (min(now, INT_MAX), self._slot, limit))]
+        text = "SELECT entity, id FROM cells WHERE due <= %s AND node = %s ORDER BY due, entity, id LIMIT %s"
+        return [Address(*row) for row in self._rows(text, (min(now, INT_MAX), self._slot, limit))]
 
     def armed(self, limit: int) -> Sequence[CellRow]:
         return self._all(CellRow, f"{CELLS} WHERE due IS NOT NULL ORDER BY due, entity, id LIMIT %s", (limit,))
 
     def next_due(self) -> int | None:
-        sql = "SELECT min(due) FROM cells WHERE due IS NOT NULL AND node = %s"
-        found: int | None = self._rows(sql, (self._slot,))[0][0]
+        text = "SELECT min(due) FROM cells WHERE due IS NOT NULL AND node = %s"
+        found: int | None = self._rows(text, (self._slot,))[0][0]
         return found
 
     def effects_of(self, owner: Address) -> Sequence[PendingRow]:
         return self._all(PendingRow, EFFECTS, owner)
 
+    def spawn_of(self, child: Address) -> PendingRow | None:
+        return self._one(PendingRow, SPAWN, child)
+
     def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         return self._all(PendingRow, f"{PENDING} WHERE place > %s ORDER BY place LIMIT %s", (after, limit))
 
     def ours(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
-        sql = f"{PENDING} WHERE node = %s AND place > %s ORDER BY place LIMIT %s"
-        return self._all(PendingRow, sql, (self._slot, after, limit))
+        text = f"{PENDING} WHERE node = %s AND place > %s ORDER BY place LIMIT %s"
+        return self._all(PendingRow, text, (self._slot, after, limit))
 
     def answer(self, key: str) -> AnswerRow | None:
         return self._one(AnswerRow, "SELECT key, digest, at, body FROM answers WHERE key = %s", (key,))
 
     def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
         of, given = ("", ()) if address is None else (" AND entity = %s AND id = %s", tuple(address))
-        sql = f"SELECT number, entity, id, at, body, hash FROM records WHERE number > %s{of} ORDER BY number LIMIT %s"
-        return self._all(RecordRow, sql, (after, *given, limit))
+        text = f"SELECT number, entity, id, at, body, hash FROM records WHERE number > %s{of} ORDER BY number LIMIT %s"
+        return self._all(RecordRow, text, (after, *given, limit))
 
     def last_record(self) -> RecordRow | None:
-        sql = "SELECT number, entity, id, at, body, hash FROM records ORDER BY number DESC LIMIT 1"
-        return self._one(RecordRow, sql, ())
+        text = "SELECT number, entity, id, at, body, hash FROM records ORDER BY number DESC LIMIT 1"
+        return self._one(RecordRow, text, ())
 
     def versions(self) -> Sequence[VersionRow]:
         return self._all(VersionRow, "SELECT number, hash, at, body FROM versions ORDER BY number", ())
@@ -259,12 +275,19 @@ class PostgresStore:
     def certificate(self, table_hash: str) -> CertificateRow | None:
         return self._one(CertificateRow, "SELECT hash, at, body FROM certificates WHERE hash = %s", (table_hash,))
 
+    def book(self, kind: str, prefix: str = "", after: str = "", limit: int = 1000) -> Sequence[BookRow]:
+        text = f"{NOTES} AND starts_with(key, %s) ORDER BY key LIMIT %s"
+        return self._all(BookRow, text, (kind, after, prefix, limit))
+
+    def our_notes(self, kind: str, after: str = "", limit: int = 1000) -> Sequence[BookRow]:
+        return self._all(BookRow, f"{NOTES} AND node = %s ORDER BY key LIMIT %s", (kind, after, self._slot, limit))
+
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         if self._membership is not None:
-            with contextlib.suppress(psycopg.Error):
+            with self._beating, contextlib.suppress(psycopg.Error):
                 nodes.leave(self._keeper, self._membership)
         for connection in self._opened:
             connection.close()
@@ -279,7 +302,13 @@ class PostgresStore:
     def _connect(self, *, writes: bool = False) -> Connection:
         idle = self.lease_milliseconds if writes else 0
         connection = connected(self._url, self._schema, idle_milliseconds=idle)
+        return self._noted(connection)
+
+    def _noted(self, connection: Connection) -> Connection:
+        """Remember a connection so that `close` ends it, even one that was opened while it closed."""
         self._opened = [other for other in self._opened if not other.closed] + [connection]
+        if self._closed:
+            connection.close()
         return connection
 
     def _reader(self) -> Connection:
@@ -289,15 +318,15 @@ class PostgresStore:
             connection = self._local.connection = self._connect()
         return connection
 
-    def _rows(self, sql: str, given: Sequence[Any]) -> list[Any]:
+    def _rows(self, text: str, given: Sequence[Any]) -> list[Any]:
         with self._translating():
-            return exchanged(self._reader(), sql, given)
+            return exchanged(self._reader(), text, given)
 
-    def _all(self, row: type[Row], sql: str, given: Sequence[Any]) -> list[Row]:
-        return [row(*found) for found in self._rows(sql, given)]
+    def _all(self, row: type[Row], text: str, given: Sequence[Any]) -> list[Row]:
+        return [row(*found) for found in self._rows(text, given)]
 
-    def _one(self, row: type[Row], sql: str, given: Sequence[Any]) -> Row | None:
-        found = self._rows(sql, given)
+    def _one(self, row: type[Row], text: str, given: Sequence[Any]) -> Row | None:
+        found = self._rows(text, given)
         return row(*found[0]) if found else None
 
     @contextlib.contextmanager

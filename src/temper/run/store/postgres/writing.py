@@ -13,8 +13,10 @@ from typing import Any
 from temper.machine import Address
 from temper.run.store.postgres.connecting import Connection, numbers, texts
 from temper.run.store.protocol import ConflictError, FencedError, StoreError, VersionMovedError
-from temper.run.store.rows import Batch, CellRow, RecordRow
+from temper.run.store.rows import Batch, CellRow, PendingRow, RecordRow
 
+PAUSED = "paused"
+"""Notes of this kind are about what every node does, so every node is told of them."""
 VERSION_SHARED = "SELECT in_force FROM store FOR SHARE"
 VERSION_ALONE = "SELECT in_force FROM store FOR UPDATE"
 NODE = """UPDATE nodes SET commits = %s::bigint, record = %s::bigint, place = %s::bigint, chain = %s
@@ -28,6 +30,10 @@ CELLS_CHANGED = f"""UPDATE cells SET control = new.control, seq = new.seq, clock
   FROM {CELL_ARRAYS} WHERE cells.entity = new.entity AND cells.id = new.id AND cells.record = new.rests"""
 CELLS_MADE = f"""INSERT INTO cells SELECT entity, id, control, seq, clock, due, timers, data, marks, burnt, record,
   %s::bigint, %s::int FROM {CELL_ARRAYS} ON CONFLICT DO NOTHING"""
+CELLS_LOADED = f"""INSERT INTO cells SELECT entity, id, control, seq, clock, due, timers, data, marks, burnt, record,
+  %s::bigint, %s::int FROM {CELL_ARRAYS} ON CONFLICT (entity, id) DO UPDATE SET control = excluded.control,
+  seq = excluded.seq, clock = excluded.clock, due = excluded.due, timers = excluded.timers, data = excluded.data,
+  marks = excluded.marks, burnt = excluded.burnt, record = excluded.record"""
 KEYS = "unnest(%s::bigint[], %s::bigint[]) AS gone (place, round)"
 CONSUMED = f"DELETE FROM pending USING {KEYS} WHERE pending.place = gone.place AND pending.round = gone.round"
 TAKEN = f"UPDATE pending SET node = %s::int FROM {KEYS} WHERE pending.place = gone.place AND pending.round = gone.round"
@@ -39,12 +45,19 @@ STANDING = """SELECT new.entity, new.id FROM unnest(%s::text[], %s::text[], %s::
   LEFT JOIN cells USING (entity, id) WHERE coalesce(cells.record, 0) <> new.record"""
 RECORDS = """INSERT INTO records SELECT * FROM
   unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[])"""
-MADE = """INSERT INTO pending SELECT *, %s::int FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-  %s::text[], %s::text[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"""
+MADE = """INSERT INTO pending SELECT *, %s::int FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[],
+  %s::text[], %s::text[], %s::text[], %s::smallint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])"""
+MAPPED = """UPDATE pending SET body = new.body FROM unnest(%s::bigint[], %s::bigint[], %s::text[])
+  AS new (place, round, body) WHERE pending.place = new.place AND pending.round = new.round"""
 ANSWERS = """INSERT INTO answers SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])
   ON CONFLICT DO NOTHING"""
+BOOK = """INSERT INTO book SELECT *, %s::int FROM unnest(%s::text[], %s::text[], %s::text[])
+  ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, node = excluded.node"""
+STRUCK = """WITH gone AS (DELETE FROM book USING unnest(%s::text[], %s::text[]) AS old (kind, key)
+  WHERE book.kind = old.kind AND book.key = old.key) SELECT 1"""
 VERSION = "INSERT INTO versions VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
 IN_FORCE = "UPDATE store SET in_force = %s"
+TOLD = "SELECT pg_notify(current_schema(), 'look')"
 CERTIFICATE = """INSERT INTO certificates VALUES (%s, %s, %s)
   ON CONFLICT (hash) DO UPDATE SET at = excluded.at, body = excluded.body"""
 
@@ -89,9 +102,11 @@ def statements_of(batch: Batch, slot: int, epoch: int) -> list[Statement]:
     if batch.answers:
         rows = sorted(batch.answers.values())
         found.append(Statement(ANSWERS, _columns(rows, "ttnt"), len(rows), _faster("a key was answered")))
+    found += _book(batch, slot)
     if batch.version is not None:
         found.append(Statement(VERSION, batch.version, 1, _faster("a version was loaded")))
         found.append(Statement(IN_FORCE, (batch.version.hash,), 1, StoreError("no store is there")))
+        found.append(Statement(TOLD, (), 1, StoreError("nobody was told")))
     if batch.certificate is not None:
         found.append(Statement(CERTIFICATE, batch.certificate, 1, _faster("a certificate")))
     return found
@@ -103,10 +118,13 @@ def _cells(batch: Batch, slot: int) -> list[Statement]:
     changed: list[tuple[Any, ...]] = []
     for address in sorted(batch.cells):
         rests = batch.rests.get(address, 0)
+        if batch.version is not None:
+            made.append((*batch.cells[address], last[address], 0))
+            continue
         (changed if rests else made).append((*batch.cells[address], last.get(address, rests or 1), rests))
     return [
         Statement(text, (batch.head.place, slot, *_columns(rows, CELL_KINDS)), len(rows), _faster("an instance"))
-        for text, rows in ((CELLS_CHANGED, changed), (CELLS_MADE, made))
+        for text, rows in ((CELLS_CHANGED, changed), (CELLS_LOADED if batch.version else CELLS_MADE, made))
         if rows
     ]
 
@@ -119,17 +137,45 @@ assert len(RecordRow._fields) == 6, "as many columns as the table of records has
 def _deliveries(batch: Batch, slot: int) -> list[Statement]:
     found = []
     gone = _faster("a delivery was carried out")
-    if batch.consumed:
-        found.append(Statement(CONSUMED, _columns(sorted(batch.consumed), "nn"), len(batch.consumed), gone))
+    mapped, made = _mapped(batch)
+    if mapped:
+        rows = [(row.place, row.round, row.body) for row in mapped]
+        found.append(Statement(MAPPED, _columns(rows, "nnt"), len(rows), gone))
+    if consumed := sorted(batch.consumed - {(row.place, row.round) for row in mapped}):
+        found.append(Statement(CONSUMED, _columns(consumed, "nn"), len(consumed), gone))
     if batch.noted:
-        rows = [batch.noted[place] for place in sorted(batch.noted)]
-        found.append(Statement(NOTED, (*_columns(rows, "nnnnnt"), slot), len(rows), gone))
+        notes = [batch.noted[place] for place in sorted(batch.noted)]
+        found.append(Statement(NOTED, (*_columns(notes, "nnnnnt"), slot), len(notes), gone))
     if taken := sorted(batch.taken - batch.consumed):
         found.append(Statement(TAKEN, (slot, *_columns(taken, "nn")), len(taken), gone))
-    if batch.made:
-        made = [batch.made[place] for place in sorted(batch.made)]
+    if made:
         found.append(Statement(MADE, (slot, *_columns(made, "nntttttnnntt")), len(made), _faster("a place was given")))
     return found
+
+
+def _book(batch: Batch, slot: int) -> list[Statement]:
+    kept = sorted((kind, key, body) for (kind, key), body in batch.book.items() if body is not None)
+    struck = sorted(named for named, body in batch.book.items() if body is None)
+    found = []
+    if kept:
+        found.append(Statement(BOOK, (slot, *_columns(kept, "ttt")), len(kept), _faster("a note")))
+    if struck:
+        found.append(Statement(STRUCK, _columns(struck, "tt"), 1, _faster("a note")))
+    if any(kind == PAUSED for kind, _ in batch.book):
+        found.append(Statement(TOLD, (), 1, StoreError("nobody was told")))
+    return found
+
+
+def _mapped(batch: Batch) -> tuple[list[PendingRow], list[PendingRow]]:
+    """Deliveries that stay whose they are and are only written anew, as a load does; and those that are made."""
+    made = [batch.made[place] for place in sorted(batch.made)]
+    if batch.version is None:
+        return [], made
+    stays = [(row.place, row.round) in batch.consumed for row in made]
+    return (
+        [row for row, stay in zip(made, stays, strict=True) if stay],
+        [row for row, stay in zip(made, stays, strict=True) if not stay],
+    )
 
 
 def _standing(read: dict[Address, int]) -> tuple[str, ...]:
