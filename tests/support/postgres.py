@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 FOLDERS = ("/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt/postgresql")
@@ -51,6 +52,13 @@ class Server:
     def schema(self) -> str:
         """The name of a schema that no test has used."""
         return f"temper_{next(self._schemas)}"
+
+    def database(self) -> str:
+        """The address of a new database, for what names its schema itself."""
+        name = f"database_{next(self._schemas)}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url.replace("/postgres?", f"/{name}?")
 
     def start(self) -> None:
         options = (

@@ -60,7 +60,7 @@ def greeting_lines(greeting: Greeting) -> Iterator[str]:
     plan, table = greeting.plan, greeting.table
     yield ""
     yield f"serving {table.blueprint} at {greeting.url}; end it with Ctrl-C"
-    yield f"  journal   {plan.store_path}"
+    yield f"  journal   {plan.store}"
     yield f"  tokens    {plan.tokens_path}"
     if plan.handlers_path is not None:
         yield f"  handlers  {plan.handlers_path}: {', '.join(sorted(greeting.handlers))}"
@@ -86,7 +86,7 @@ def greeting_json(greeting: Greeting) -> dict[str, Any]:
         "blueprint": greeting.table.blueprint,
         "table": certificate.table,
         "url": greeting.url,
-        "store": str(greeting.plan.store_path),
+        "store": str(greeting.plan.store),
         "tokens": str(greeting.plan.tokens_path),
         "handlers": sorted(greeting.handlers),
     }

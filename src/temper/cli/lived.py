@@ -14,6 +14,7 @@ from temper.pipeline import Live
 if TYPE_CHECKING:
     from temper.machine import Certificate, TransitionTable
     from temper.run import Store
+    from temper.run.store.opening import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class LastVersion:
         return str(to_json(TIME, self.at))
 
 
-def what_lives(store: Path, table_hash: str) -> Live | None:
+def what_lives(store: Place, table_hash: str) -> Live | None:
     """The versions and instances in a journal that was last served under another version; None if there is none.
 
     What cannot be read here is said by whoever opens the journal to serve from it.
@@ -55,7 +56,7 @@ def what_lives(store: Path, table_hash: str) -> Live | None:
             return None
 
 
-def last_version(store: Path) -> LastVersion | None:
+def last_version(store: Place) -> LastVersion | None:
     """The version in force in a journal, with what was decided about it; None if there is none."""
     with _opened(store) as opened:
         if opened is None:
@@ -76,16 +77,16 @@ def last_version(store: Path) -> LastVersion | None:
 
 
 @contextmanager
-def _opened(store: Path) -> Iterator[Store | None]:
+def _opened(store: Place) -> Iterator[Store | None]:
     """The journal for reading; None if there is none that can be read."""
-    if not store.is_file():
+    if not store.is_database and not Path(store.text).is_file():
         yield None
         return
+    from temper.run.store.opening import open_store
     from temper.run.store.protocol import StoreError
-    from temper.run.store.sqlite import SqliteStore
 
     try:
-        opened = SqliteStore(store, identity="", read_only=True)
+        opened = open_store(store, read_only=True)
     except StoreError:
         yield None
         return

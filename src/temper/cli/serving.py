@@ -21,6 +21,8 @@ from temper.machine import Certified
 from temper.pipeline import Read
 from temper.report import Diagnostic, render
 from temper.run import Handler, NotAdmitted, Runtime, SystemChance, SystemClock, World, open_runtime
+from temper.run.store.opening import DriverMissingError, Place, open_store
+from temper.run.store.protocol import StoreError
 from temper.serve.home import Home, home_of
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.reload import Reloaded, Reloader
@@ -40,17 +42,13 @@ class Plan:
     watch: bool
     host: str
     port: int
-    store: Path | None
+    store: Place
     tokens: Path | None
     handlers: Path | None
 
     @property
     def home(self) -> Home:
         return home_of(self.certified.table.blueprint)
-
-    @property
-    def store_path(self) -> Path:
-        return self.store or self.home.store
 
     @property
     def tokens_path(self) -> Path:
@@ -76,6 +74,7 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
         tokens, drawn = _tokens(plan)
         runtime = await _open(plan, handlers)
         try:
+            runtime.followed = partial(renew_handlers, plan.handlers_path, runtime, terminal)
             reloader = Reloader(runtime, seconds_max=plan.seconds_max, tell=partial(_tell, plan, runtime, terminal))
             plan.home.announce(url_of(opened))
             _greet(Greeting(plan, url_of(opened), tokens.tokens, drawn, tuple(handlers)), terminal)
@@ -115,22 +114,18 @@ def _tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:
 
 
 async def _open(plan: Plan, handlers: Mapping[str, Handler]) -> Runtime:
-    from temper.run.store.protocol import StoreError
-    from temper.run.store.sqlite import SqliteStore
-
     chance = SystemChance()
     try:
-        plan.store_path.parent.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore(plan.store_path, identity=chance.id())
+        store = open_store(plan.store, identity=chance.id())
     except StoreError as wrong:
-        cure = "it may be an earlier `temper up`: stop it, or name another journal with --store PATH"
-        raise MistakeError("store-failed", str(wrong), cure) from None
+        raise MistakeError("store-failed", str(wrong), _cure(plan, wrong)) from None
     except OSError as wrong:
         raise _unwritable(wrong) from None
-    from temper.verify import certificate_to_line
+    from temper.verify import certificate_from_line, certificate_to_line
 
     kept = certificate_to_line(plan.certified.certificate)
-    runtime = await open_runtime(World(SystemClock(), chance, store, handlers), plan.certified, kept)
+    world = World(SystemClock(), chance, store, handlers)
+    runtime = await open_runtime(world, plan.certified, kept, certificate_from_line)
     if isinstance(runtime, Runtime):
         return runtime
     store.close()
@@ -139,6 +134,14 @@ async def _open(plan: Plan, handlers: Mapping[str, Handler]) -> Runtime:
         cure = "give it a place with `migrate:`, serve the old version, or name another journal with --store PATH"
         raise MistakeError("not-admitted", f"the journal holds what has no place in this version: {listed}", cure)
     raise MistakeError(runtime.code, runtime.message)
+
+
+def _cure(plan: Plan, wrong: StoreError) -> str:
+    if isinstance(wrong, DriverMissingError):
+        return "install it with `pip install 'temper[postgres]'`"
+    if plan.store.is_database:
+        return f"is {plan.store} served, and may its user make a schema there?"
+    return "it may be an earlier `temper up`: stop it, or name another journal with --store PATH"
 
 
 def _unwritable(wrong: OSError) -> MistakeError:

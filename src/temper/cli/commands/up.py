@@ -23,6 +23,7 @@ from temper.pipeline import Built, Judged, Read, certify, family
 if TYPE_CHECKING:
     from temper.cli.lived import LastVersion
     from temper.machine import Certified, TransitionTable
+    from temper.run.store.opening import Place
 
 SUMMARY = "certify a blueprint and serve it"
 AS_BEFORE = "served-as-before"
@@ -40,7 +41,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=HOST, metavar="HOST", help=f"the address to listen at; {HOST} if not said")
     parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"{PORT} if not said; 0 takes a free one")
     home = ".temper/<blueprint>"
-    parser.add_argument("--store", type=Path, metavar="PATH", help=f"the journal; {home}/journal.sqlite if not said")
+    kept = f"the journal: a file, or postgresql://… for several nodes; {home}/journal.sqlite if not said"
+    parser.add_argument("--store", metavar="WHERE", help=kept)
     parser.add_argument("--tokens", type=Path, metavar="FILE", help=f"who may call; {home}/tokens.toml if not said")
     parser.add_argument(
         "--handlers", type=Path, metavar="FILE", help="effect handlers; handlers.py beside the blueprint if not said"
@@ -76,12 +78,17 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _before(arguments: argparse.Namespace, built: Built) -> LastVersion | None:
     """The version that the journal was last served under, if one is to go on when the new one is refused."""
     from temper.cli.lived import last_version
+
+    name = _name(built)
+    return last_version(_kept(arguments, name)) if name or arguments.store else None
+
+
+def _kept(arguments: argparse.Namespace, blueprint: str) -> Place:
+    """Where the journal is kept."""
+    from temper.run.store.opening import Place
     from temper.serve.home import home_of
 
-    if arguments.store is not None:
-        return last_version(arguments.store)
-    name = _name(built)
-    return last_version(home_of(name).store) if name else None
+    return Place(arguments.store or str(home_of(blueprint).store), blueprint)
 
 
 def _name(built: Built) -> str:
@@ -112,9 +119,8 @@ def _certify(built: Built, table: TransitionTable, arguments: argparse.Namespace
     """From the start and, if the journal was last served under another version, from what lives in it."""
     from temper.cli.lived import what_lives
     from temper.machine import table_hash
-    from temper.serve.home import home_of
 
-    live = what_lives(arguments.store or home_of(table.blueprint).store, table_hash(table))
+    live = what_lives(_kept(arguments, table.blueprint), table_hash(table))
     return certify(
         table,
         seconds_max=budget_seconds(arguments),
@@ -181,7 +187,7 @@ async def _serve(arguments: argparse.Namespace, certified: Certified, found: Rea
         watch=arguments.watch,
         host=arguments.host,
         port=arguments.port,
-        store=arguments.store,
+        store=_kept(arguments, certified.table.blueprint),
         tokens=arguments.tokens,
         handlers=arguments.handlers,
     )

@@ -1,0 +1,70 @@
+"""Two `temper up` on one database, as processes: what one was told the other knows, and one goes on without the other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.postgres import Server
+from support.tree import ROOT
+from support.up import Up, temper
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[Path]:
+    for name in ("one", "two"):
+        shutil.copytree(ROOT / "examples" / "deploy", tmp_path / name / "deploy")
+    return [tmp_path / "one", tmp_path / "two"]
+
+
+@pytest.fixture
+def nodes(folders: list[Path], postgres: Server) -> Iterator[list[Up]]:
+    url = postgres.database()
+    up = []
+    for folder in folders:
+        up.append(Up(folder, "deploy", "--port", "0", "--store", url))
+        up[-1].wait_for("curl")
+    yield up
+    for node in up:
+        if node.process.poll() is None:
+            node.end()
+
+
+def ask(folder: Path, who: str, *words: str) -> None:
+    ran = temper(folder, "call", "Deploy", "d1", *words, "--as", who)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_two_nodes_from_the_first_call_to_the_end_of_one(nodes: list[Up], folders: list[Path]) -> None:
+    one, two = folders
+    ask(one, "ann", "propose", "service=web")
+    ask(two, "bob", "approve")
+    ask(one, "cid", "approve")
+    path = one / "deploy" / "deploy.yaml"
+    path.write_text(path.read_text().replace("from: [shifting, watching]\n", "from: [approved, shifting, watching]\n"))
+    assert temper(one, "apply", "deploy").returncode == 0
+    nodes[1].wait_for("handlers deploy/handlers.py")  # It follows, with the handlers of the new version.
+    tables = {json.loads(temper(folder, "health", "--json").stdout)["table"] for folder in folders}
+    assert len(tables) == 1
+    ask(one, "ann", "start")
+    nodes[0].end(signal.SIGKILL)  # What it was doing is done by the other.
+    ask(two, "cid", "revert")
+    nodes[1].wait_for("web now gets 0%")
+    ran = temper(two, "log", "d1")
+    told = [line.split()[3] for line in ran.stdout.splitlines()[1:5]]
+    assert told == ["propose", "approve", "approve", "start"]
+    assert nodes[1].end(signal.SIGTERM) == 0
+
+
+def test_what_keeps_it_from_starting(folders: list[Path]) -> None:
+    ran = temper(folders[0], "up", "deploy", "--port", "0", "--store", "postgresql://ann:secret@127.0.0.1:1/none")
+    assert ran.returncode != 0
+    assert "error[store-failed]" in ran.stderr
+    assert "secret" not in ran.stderr
