@@ -24,7 +24,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.drawn_requests import PEOPLE, drawn_cell, drawn_table, drawn_value
-from support.policy_agreement import Deciders, drawn_disagreement
+from support.policy_agreement import Deciders, drawn_disagreement, gate_disagreement
 from temper.machine import (
     NEW,
     Action,
@@ -36,8 +36,10 @@ from temper.machine import (
     PolicyAlgebra,
     PolicyOp,
     TransitionTable,
+    asked_of_cedar,
     policy_decision,
     policy_reading,
+    policy_source,
     universe,
 )
 from temper.pipeline import build
@@ -58,6 +60,26 @@ LOOKED_UP = (40, 46, 48, 52, 53, 57, 58, 60)
 def test_random_requests_are_decided_alike(seed: int) -> None:
     different, _ = drawn_disagreement(seed, CALLS)
     assert not different, different
+
+
+@given(st.integers(0, 2**32))
+def test_the_engines_gate_decides_as_cedar_does(seed: int) -> None:
+    different, _ = gate_disagreement(seed, CALLS)
+    assert not different, different
+
+
+def test_many_gates_are_compiled() -> None:
+    """Else the law would compare Cedar with itself."""
+    assert sum(gate_disagreement(seed, CALLS)[1] for seed in range(40)) > 40 * CALLS // 3
+    assert not any(asked_of_cedar(table) for table in _governed_examples())
+
+
+def test_what_is_asked_of_cedar_is_told() -> None:
+    (table, *_) = _governed_examples()
+    odd = 'forbid (principal, action, resource) when { decimal("1.0").lessThan(decimal("0.5")) };'
+    told = asked_of_cedar(replace(table, policies=(*table.policies, ("odd.cedar", odd))))
+    assert told
+    assert all(part.startswith("odd.cedar#0: decimal") for part in told.values()), told
 
 
 def test_requests_to_the_examples_are_decided_alike() -> None:
@@ -232,7 +254,49 @@ def failing_permits_are_skipped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(symbolic_gates, "gate_passes", passes)
 
 
+def compiling(name: str, wrong: Callable[..., object]) -> Breaking:
+    """A mistake in how policies become Python."""
+    return lambda patch: patch.setattr(policy_source, name, wrong)
+
+
+def written(text: str, kind: str = policy_source.BOOL) -> policy_source.Written:
+    return policy_source.Written(text, kind)
+
+
+def some_other_policy_is_left_out(patch: pytest.MonkeyPatch) -> None:
+    right = policy_source.is_about
+    patch.setattr(policy_source, "is_about", lambda policy, *of: policy.scope[1].op != "eq" and right(policy, *of))
+
+
+def forbidding_is_permitting(patch: pytest.MonkeyPatch) -> None:
+    right = policy_source.decision_of
+    patch.setattr(policy_source, "decision_of", lambda permits, forbids: right([*permits, *forbids], []))
+
+
+def whatever_is_declared_is_there(patch: pytest.MonkeyPatch) -> None:
+    right = policy_source._Writer._has
+    patch.setattr(policy_source._Writer, "_has", lambda writer, node, of: right(writer, node, of) and written("True"))
+
+
+def sets_are_turned_round(patch: pytest.MonkeyPatch) -> None:
+    right = policy_source._sets
+    patch.setattr(policy_source, "_sets", lambda form: lambda node, one, other: right(form)(node, other, one))
+
+
+def failing_is_not_fitting(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(policy_source, "FailedError", ArithmeticError)  # what raises it is bound to the name, too
+    patch.setattr(policy_source, "_some", lambda value: value)
+
+
 MISTAKES: dict[str, Breaking] = {
+    "compiled: `<` is `<=`": compiling("_compared", lambda _: lambda _node, a, b: written(f"({a.text} <= {b.text})")),
+    "compiled: sums have no end": compiling("_long", lambda value: value),
+    "compiled: every role is held": compiling("_is_in", lambda member, group: "True"),
+    "compiled: containsAll is turned round": sets_are_turned_round,
+    "compiled: a policy about the action is left out": some_other_policy_is_left_out,
+    "compiled: a forbid permits": forbidding_is_permitting,
+    "compiled: what is declared is there": whatever_is_declared_is_there,
+    "compiled: what is missing is None": failing_is_not_fitting,
     "sums wrap round": sums_wrap_round,
     "sums have no end": sums_have_no_end,
     "a permit wins over a forbid": permit_wins,
@@ -252,7 +316,8 @@ SEEDS = range(300)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_meaning_is_noticed(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MISTAKES[mistake](monkeypatch)
-    assert any(drawn_disagreement(seed, CALLS)[0] for seed in SEEDS)
+    look = gate_disagreement if mistake.startswith("compiled") else drawn_disagreement
+    assert any(look(seed, CALLS)[0] for seed in SEEDS)
 
 
 def test_a_wrong_look_up_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,6 +340,7 @@ def hunt(requests: int, first: int = 0) -> str:
     seed = first
     while decided < requests:
         found, told = drawn_disagreement(seed, HUNT_CALLS)
+        found = found or gate_disagreement(seed, HUNT_CALLS)[0]
         counts.update(told)
         decided, different = decided + HUNT_CALLS, different + bool(found)
         if found:

@@ -73,8 +73,11 @@ TYPES: tuple[Type, ...] = (
 FIELDS, PARAMS = ("count", "level", "note", "owner", "keys", "wait"), ("given", "why", "level", "who")
 
 
-def drawn_table(random: Random) -> TransitionTable:
-    """One entity with some data, four actions that people call, and one to five policies about them."""
+def drawn_table(random: Random, odd: float = 0.06, policies_max: int = 5) -> TransitionTable:
+    """One entity with some data, four actions that people call, and one to five policies about them.
+
+    So often as `odd` says, an expression is of a kind that does not fit.
+    """
     fields = tuple(Field(name, type_, initial(type_)) for name, type_ in _typed(random, FIELDS))
     made = [field for field in fields if field.initial is None and not isinstance(field.type, OptionType)]
     first = sets(**{field.name: lit(field.type, drawn_value(random, field.type)) for field in made})
@@ -86,8 +89,8 @@ def drawn_table(random: Random) -> TransitionTable:
         action("leave", gate=Gate.POLICY, takes=_taken(random), sources=STATES[:1]),
     )
     whole = table(entity("Door", *actions, fields=fields, states=STATES), roles=ROLES)
-    writer = _Writer(random, whole.entities[0])
-    policies = "\n".join(writer.policy() for _ in range(random.randint(1, 5)))
+    writer = _Writer(random, whole.entities[0], odd)
+    policies = "\n".join(writer.policy() for _ in range(random.randint(1, policies_max)))
     return replace(whole, policies=(("drawn.cedar", policies),))
 
 
@@ -154,8 +157,8 @@ KINDS = ("bool", "long", "text", "texts", "longs", "entity", "entities", "record
 class _Writer:
     """Writes policies about one entity."""
 
-    def __init__(self, random: Random, door: Entity) -> None:
-        self.random = random
+    def __init__(self, random: Random, door: Entity, odd: float) -> None:
+        self.random, self.odd = random, odd
         self.attributes: dict[str, list[str]] = {kind: [] for kind in KINDS}
         self.attributes["text"].append("resource.state")
         self.names = [*FIELDS, *PARAMS, "state", "none"]
@@ -175,7 +178,7 @@ class _Writer:
 
     def write(self, kind: str, depth: int) -> str:
         """An expression, most often of the kind."""
-        if self.random.random() < 0.06:
+        if self.random.random() < self.odd:
             kind = self.pick(KINDS)
         if depth == 0 or self.random.random() < 0.15:
             return self._leaf(kind)

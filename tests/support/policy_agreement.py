@@ -31,6 +31,7 @@ from temper.machine import (
     policy_request,
     read_policies,
     stage_policy,
+    staged_gate,
 )
 from temper.verify.symbolic import shapes
 from temper.verify.symbolic.algebra import Sight
@@ -177,3 +178,20 @@ def drawn_disagreement(seed: int, calls: int) -> tuple[str, dict[str, int]]:
         if different:
             return f"seed {seed}:\n{table.policies[0][1]}\n{cell}\n{call}\n{different}", deciders.counts
     return "", deciders.counts
+
+
+def gate_disagreement(seed: int, calls: int) -> tuple[str, int]:
+    """Where the engine's gate differs from Cedar on some random calls; with how many were not asked of Cedar itself."""
+    random = Random(seed)
+    table = drawn_table(random, odd=0.01, policies_max=3)
+    door, compiled = table.entities[0], 0
+    gates = {action.name: (gate(table, door, action), staged_gate(table, door, action)) for action in door.actions}
+    for _ in range(calls):
+        action, cell, call = drawn_call(random, table)
+        cedar, quick = gates[action.name]
+        assert cedar is not None, "it has policies"
+        assert quick is not None, "it has policies"
+        compiled += quick.__name__ == "gate"
+        if (said := quick(cell, call)) != cedar(cell, call):
+            return f"seed {seed}:\n{table.policies[0][1]}\n{cell}\n{call}\n{said}, not {cedar(cell, call)}", compiled
+    return "", compiled

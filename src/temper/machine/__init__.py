@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         stage_policy,
     )
     from temper.machine.policy_reading import is_about, read_policies
+    from temper.machine.policy_source import asked_of_cedar, staged_gate
     from temper.machine.policy_text import conditions_text, expression_text, policy_text
     from temper.machine.policy_tree import (
         Policy,
@@ -326,6 +327,7 @@ __all__ = [
     "args_key",
     "args_to_json",
     "arm",
+    "asked_of_cedar",
     "assert_wellformed",
     "breaker",
     "canonical",
@@ -388,6 +390,7 @@ __all__ = [
     "show_duration",
     "spawns_max",
     "stage_policy",
+    "staged_gate",
     "start",
     "step",
     "step_holder",

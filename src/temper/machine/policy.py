@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, assert_never
@@ -195,16 +195,22 @@ class _Policies:
         if errors or result.decision is self.cedar.Decision.NoDecision:
             facts = tuple(("policy error", error) for error in errors)
             return Decision(False, True, "", "a policy could not be evaluated, which denies", facts)
-        if allowed:
-            return Decision(True, False, names, "a policy permits it")
-        if names:
-            return Decision(False, True, names, f"the policy {names} forbids it", (("policy", names),))
-        return Decision(False, False, "", "no policy permits it")
+        return decision_of(names, []) if allowed else decision_of([], names)
 
-    def _named(self, diagnostics: cedarpy.Diagnostics) -> str:
+    def _named(self, diagnostics: cedarpy.Diagnostics) -> list[str]:
         ids = diagnostics.id_annotations_by_reason
         reasons = sorted(diagnostics.reasons, key=_number)
-        return ", ".join(ids.get(reason) or self.names.get(_number(reason), reason) for reason in reasons)
+        return [ids.get(reason) or self.names.get(_number(reason), reason) for reason in reasons]
+
+
+def decision_of(permits: Sequence[str], forbids: Sequence[str]) -> Decision:
+    """What comes of the policies that fit, by their names, if none fails: default deny, and forbid wins."""
+    if forbids:
+        names = ", ".join(forbids)
+        return Decision(False, True, names, f"the policy {names} forbids it", (("policy", names),))
+    if permits:
+        return Decision(True, False, ", ".join(permits), "a policy permits it")
+    return Decision(False, False, "", "no policy permits it")
 
 
 @lru_cache(maxsize=64)

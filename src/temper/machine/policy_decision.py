@@ -137,8 +137,12 @@ def is_like(pattern: tuple[str | None, ...], text: str) -> bool:
     >>> is_like(("a", None, "b"), "a--b"), is_like(("a", None, "b"), "a--c")
     (True, False)
     """
-    written = "".join(".*" if each is None else re.escape(each) for each in pattern)
-    return re.fullmatch(written, text, re.DOTALL) is not None
+    return re.fullmatch(like_pattern(pattern), text, re.DOTALL) is not None
+
+
+def like_pattern(pattern: tuple[str | None, ...]) -> str:
+    """The same as a regular expression."""
+    return "".join(".*" if each is None else re.escape(each) for each in pattern)
 
 
 Meaning: TypeAlias = Callable[[PolicyRequest], PolicyValue]

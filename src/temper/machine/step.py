@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from temper.machine.cell import Address, Answer, Call, Cell, Rejected
-from temper.machine.policy import gate
+from temper.machine.policy_source import staged_gate
 from temper.machine.python import Environment, absent_cell, evaluator
 from temper.machine.row import Row, compile_row
 from temper.machine.table import Entity, Spawn, TransitionTable
@@ -86,7 +86,7 @@ class _Rows(dict[str, Row]):
             action = self.entity.action(name)
         except KeyError:
             return _unknown_action(self.entity, name)
-        row = compile_row(self.table, self.entity, action, gate(self.table, self.entity, action))
+        row = compile_row(self.table, self.entity, action, staged_gate(self.table, self.entity, action))
         self[name] = row
         return row
 
