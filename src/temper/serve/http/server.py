@@ -51,6 +51,10 @@ def server_of(app: Any) -> Server:
         uvicorn.Config(
             app,
             lifespan="off",
+            interface="asgi3",
+            http="httptools",
+            ws="none",
+            proxy_headers=False,  # nobody asks where a call comes from: a token says who it is
             log_level="warning",
             access_log=False,
             server_header=False,
