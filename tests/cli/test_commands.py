@@ -262,7 +262,6 @@ def test_check_reads_only_what_it_needs() -> None:
         "multiprocessing",
         "socket",
         "sqlite3",
-        "starlette",
         "uvicorn",
     }
     ours = {"temper.machine.relation", "temper.machine.row", "temper.run", "temper.serve.http", "temper.verify"}
