@@ -356,6 +356,7 @@ class Dispatcher:
         """Note how a worker's attempt ended, in the transaction that is gathered now; the lease is gone with it."""
         if (note := self.leased.pop(key, None)) is not None:
             self._driver.keep(LEASE, sorting(key), None)
+            self.turnstile(note.effect).released(key)
             self.keep_attempt(key, replace(note, ended=self._driver.world.clock.now(), end=end, said=said))
 
     def keep_attempt(self, key: Key, note: AttemptNote) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 
 from temper.run.book import Key, PausedNote
-from temper.run.breaker import Breaker, Circuit
+from temper.run.breaker import Breaker
 from temper.run.limits import Limits
 
 
@@ -104,8 +104,8 @@ class Turnstile:
         if not self._waiting or self.paused is not None or len(self._running) >= self.limits.concurrency:
             return None
         until = self.breaker.until(now)
-        if self.breaker.circuit(now) is Circuit.HALF_OPEN and self._running:
-            return None
+        if until is not None and self._running:
+            return None  # Half open, one is let through when nobody is under way any more.
         due = max(until or 0, self._rate_free(now))
         return due if due > now else None
 

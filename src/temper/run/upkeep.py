@@ -186,11 +186,13 @@ class Upkeep:
 
     async def _letter(self, key: str) -> tuple[Key, LetterNote] | Problem:
         """The letter as it is durable, with everything that is on its way."""
-        place = read_key(key)
+        place, driver = read_key(key), self._driver
+        if not driver.takes:
+            return troubled(driver.trouble) if driver.trouble is not None else CLOSING
         try:
-            if (error := await self._driver.durable()) is not None:
+            if (error := await driver.durable()) is not None:
                 return failed(error)
-            note = None if place is None else book.letter(self._driver.world.store, place)
+            note = None if place is None else book.letter(driver.world.store, place)
         except StoreError as error:
             return failed(error)
         return _unknown_delivery(key) if place is None or note is None else (place, note)
