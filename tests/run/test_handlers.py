@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,12 @@ def attempt(path: Path, effect: str = "ship", ask: Ask = ASK) -> object:
 
 
 async def _attempt(path: Path, effect: str, ask: Ask) -> object:
-    return await load_handlers(path, EFFECTS)[effect](ask)
+    handler = load_handlers(path, EFFECTS)[effect]
+    try:
+        return await handler(ask)
+    finally:
+        if (close := getattr(handler, "aclose", None)) is not None:
+            await close()
 
 
 # Python
@@ -53,16 +58,15 @@ def test_a_function_may_ask_for_the_whole_request(tmp_path: Path) -> None:
     assert attempt(path) == ["k-1-0", 7, ["label", "level"]]
 
 
-def test_what_blocks_runs_beside_the_loop(tmp_path: Path) -> None:
-    path = written(
-        tmp_path, "handlers.py", "import threading\ndef ship(**args):\n    return threading.current_thread().name\n"
-    )
-    assert attempt(path) == "temper-handler" != threading.current_thread().name
+def test_the_code_of_handlers_is_never_loaded_into_the_server(tmp_path: Path) -> None:
+    path = written(tmp_path, "handlers.py", "import os\nPID = os.getpid()\ndef ship(**args):\n    return PID\n")
+    assert attempt(path) != os.getpid()
+    assert not [name for name in sys.modules if name.startswith("temper_handlers")]
 
 
 def test_what_a_function_raises_comes_out(tmp_path: Path) -> None:
     path = written(tmp_path, "handlers.py", "def ship(**args):\n    raise OSError('no line')\n")
-    with pytest.raises(OSError, match="no line"):
+    with pytest.raises(AttemptFailedError, match="the handler raised OSError: no line"):
         attempt(path)
 
 
@@ -116,6 +120,15 @@ def test_a_command_sees_only_what_it_is_given(tmp_path: Path, monkeypatch: pytes
 def test_a_command_that_fails_is_a_failed_attempt(tmp_path: Path, script: str, message: str) -> None:
     with pytest.raises(AttemptFailedError, match=message):
         attempt(command(tmp_path, script))
+
+
+def test_a_command_has_only_the_memory_that_it_is_given(tmp_path: Path) -> None:
+    script = "import sys\nbytearray(400 << 20)\nprint('\"enough\"')\n"
+    with pytest.raises(AttemptFailedError, match="MemoryError"):
+        attempt(command(tmp_path, script, 'memory = "256MB"'))
+    assert attempt(command(tmp_path, script, 'memory = "2GB"')) == "enough"
+    echo = "import sys\nprint('\"' + sys.argv[1] + '\"')\n"
+    assert attempt(command(tmp_path, echo, 'memory = "2GB"')) == "--fast; rm -rf $HOME"
 
 
 def test_what_is_no_json_is_kept_where_no_outcome_is_looked_for(tmp_path: Path) -> None:
@@ -226,7 +239,7 @@ async def _post_to_nobody() -> object:
         ("[effects.ship\n", "line 1"),
         ("[efects.ship]\nhttp = 'x'", "no key `efects`; did you mean `effects`?"),
         ("[effects.shipp]\nhttp = 'http://x/'", "no such effect; did you mean `ship`?"),
-        ("[effects.ship]\n", "needs one of http, command, python, and has none"),
+        ("[effects.ship]\n", "needs one of http, command, python, wasm, mcp, worker, and has none"),
         ("[effects.ship]\nhttp = 'http://x/'\ncommand = ['x']", "and has http, command"),
         ("[effects.ship]\nhttp = 'ftp://x/'", "must begin with http:// or https://"),
         ("[effects.ship]\nhttp = 7", "must be a text"),

@@ -196,4 +196,4 @@ def test_effects_say_who_handles_them_and_what_opened_a_breaker(tmp_path) -> Non
         assert (ring["handler"], knock["handler"]) == ("python", "")
         assert ring["breaker"] == "open"
         assert ring["said"].startswith("10 attempts in a row had no answer; the last: no answer; one is let through at")
-        assert ring["limits"] == ["at most 64 at once", "each within 30 s"]
+        assert ring["limits"] == ["at most 16 at once", "each within 30 s"]

@@ -12,21 +12,22 @@ from temper.serve.watch import LOOK_SECONDS, FileStamp, file_stamp
 
 if TYPE_CHECKING:
     from temper.machine import TransitionTable
-    from temper.run import Handler, Runtime
+    from temper.run import Handler, Limits, Runtime
 
 
-def read_handlers(path: Path | None, table: TransitionTable) -> dict[str, Handler]:
-    """The handlers of the table's effects; other functions of the file are its own business."""
-    from temper.run.handlers import HandlersBrokenError, load_handlers
+def read_handlers(path: Path | None, table: TransitionTable) -> tuple[dict[str, Handler], dict[str, Limits]]:
+    """The handlers of the table's effects and their limits; other functions of the file are its own business."""
+    from temper.run.handlers import HandlersBrokenError, load_handlers, load_limits
 
     if path is None:
-        return {}
+        return {}, {}
     try:
+        limits = load_limits(path, table.effects)
         found = load_handlers(path, table.effects)
     except HandlersBrokenError as wrong:
         cure = "mend the file, or name another with --handlers FILE"
         raise MistakeError("handlers-broken", str(wrong), cure) from None
-    return {effect.name: found[effect.name] for effect in table.effects if effect.name in found}
+    return {effect.name: found[effect.name] for effect in table.effects if effect.name in found}, limits
 
 
 def renew_handlers(path: Path | None, runtime: Runtime, terminal: Terminal) -> None:
@@ -34,11 +35,11 @@ def renew_handlers(path: Path | None, runtime: Runtime, terminal: Terminal) -> N
     if path is None:
         return
     try:
-        handlers = read_handlers(path, runtime.table)
+        handlers, limits = read_handlers(path, runtime.table)
     except MistakeError as mistake:
         terminal.complain(mistake.code, mistake.message, "the handlers so far go on")
         return
-    runtime.use(handlers)
+    runtime.use(handlers, limits)
     if not terminal.as_json:
         terminal.say(f"handlers {path}: {', '.join(sorted(handlers)) or 'none of this blueprint'}")
 

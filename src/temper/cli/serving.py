@@ -20,7 +20,7 @@ from temper.cli.terminal import Terminal
 from temper.machine import Certified
 from temper.pipeline import Read
 from temper.report import Diagnostic, render
-from temper.run import Handler, NotAdmitted, Runtime, SystemChance, SystemClock, World, open_runtime
+from temper.run import Handler, Limits, NotAdmitted, Runtime, SystemChance, SystemClock, World, open_runtime
 from temper.run.store.opening import DriverMissingError, Place, open_store
 from temper.run.store.protocol import StoreError
 from temper.serve.home import Home, home_of
@@ -70,9 +70,9 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     os.umask(0o077)  # the journal holds what was said to the system, and is for its owner's eyes
     with contextlib.closing(_listen(plan)) as opened:
         stamp = file_stamp(plan.handlers_path) if plan.handlers_path else None
-        handlers = read_handlers(plan.handlers_path, plan.certified.table)
+        handlers, limits = read_handlers(plan.handlers_path, plan.certified.table)
         tokens, drawn = _tokens(plan)
-        runtime = await _open(plan, handlers)
+        runtime = await _open(plan, handlers, limits)
         try:
             runtime.followed = partial(renew_handlers, plan.handlers_path, runtime, terminal)
             reloader = Reloader(runtime, seconds_max=plan.seconds_max, tell=partial(_tell, plan, runtime, terminal))
@@ -113,7 +113,7 @@ def _tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:
         raise _unwritable(wrong) from None
 
 
-async def _open(plan: Plan, handlers: Mapping[str, Handler]) -> Runtime:
+async def _open(plan: Plan, handlers: Mapping[str, Handler], limits: Mapping[str, Limits]) -> Runtime:
     chance = SystemChance()
     try:
         store = open_store(plan.store, identity=chance.id())
@@ -124,7 +124,7 @@ async def _open(plan: Plan, handlers: Mapping[str, Handler]) -> Runtime:
     from temper.verify import certificate_from_line, certificate_to_line
 
     kept = certificate_to_line(plan.certified.certificate)
-    world = World(SystemClock(), chance, store, handlers)
+    world = World(SystemClock(), chance, store, handlers, limits)
     runtime = await open_runtime(world, plan.certified, kept, certificate_from_line)
     if isinstance(runtime, Runtime):
         return runtime

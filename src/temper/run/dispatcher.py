@@ -107,6 +107,10 @@ class Dispatcher:
 
     def use(self, handlers: Mapping[str, Handler], limits: Mapping[str, Limits] | None = None) -> None:
         """Have other handlers and limits; what was parked for want of one goes on."""
+        kept = {id(handler) for handler in handlers.values()}
+        for handler in self.handlers.values():
+            if id(handler) not in kept and (retire := getattr(handler, "retire", None)) is not None:
+                retire()  # What is under way goes on, and nothing waits for more.
         self.handlers = handlers
         if limits is not None:
             self.limits = limits

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-CONCURRENCY = 64
+CONCURRENCY = 16
 """How many attempts of one effect may be under way, unless the operator says otherwise."""
 
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from temper.machine import Effect
 from temper.report import suggest
 from temper.run.handlers.broken import HandlersBrokenError
-from temper.run.handlers.command import CommandHandler
-from temper.run.handlers.http import HttpHandler
-from temper.run.handlers.python import entry_point, handlers_in_file
+from temper.run.handlers.limiting import LIMITS
+from temper.run.handlers.process import MEMORY_BYTES, ProcessHandler, python_handlers
+from temper.run.handlers.toml import TomlFile
 from temper.run.world import Handler
 
-WAYS = ("http", "command", "python")
-KEYS = {"http": ("headers",), "command": ("environment",), "python": ()}
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-"""What a command sees of our environment without being named under `environment`."""
+WAYS = {
+    "http": ("headers", "secret", "redirects"),
+    "command": ("environment", "memory"),
+    "python": ("memory",),
+    "wasm": ("fuel", "memory"),
+    "mcp": ("environment", "headers", "outcome", "secret"),
+    "worker": (),
+}
+"""The ways to handle an effect, each with its own keys. A way has a file of its own here, which makes its handlers."""
+Make = Callable[[TomlFile, str, Mapping[str, Any], Mapping[str, Any]], Handler]
 
 
 def load_handlers(path: Path, effects: Iterable[Effect] | None = None) -> dict[str, Handler]:
@@ -31,112 +33,80 @@ def load_handlers(path: Path, effects: Iterable[Effect] | None = None) -> dict[s
     With `effects` given, a name that is none of them is an error; without, nothing is known to compare with.
     """
     if path.suffix == ".toml":
-        return _Configured(path, None if effects is None else [effect.name for effect in effects]).handlers()
+        return _Configured(TomlFile(path), None if effects is None else [effect.name for effect in effects]).handlers()
     if path.suffix != ".py":
         raise HandlersBrokenError(path, "handlers are a file that ends in .py or .toml")
-    return handlers_in_file(path)
+    return dict(python_handlers(str(path.absolute())))
 
 
 class _Configured:
     """One `temper.toml` being read."""
 
-    def __init__(self, path: Path, effects: list[str] | None) -> None:
-        self._path, self._effects = path, effects
+    def __init__(self, file: TomlFile, effects: list[str] | None) -> None:
+        self._file, self._effects = file, effects
 
     def handlers(self) -> dict[str, Handler]:
-        data = self._read()
-        self._only(data, ("python", "effects"), "the file")
-        found: dict[str, Handler] = {}
-        if "python" in data:
-            found |= handlers_in_file(self._path.parent / self._text(data["python"], "python"))
-        for name, given in self._mapping(data.get("effects", {}), "[effects]").items():
+        file = self._file
+        data = file.read()
+        file.only(data, ("python", "effects", "http"), "the file")
+        listed = {
+            name: file.table(given, f"[effects.{name}]")
+            for name, given in file.table(data.get("effects", {}), "[effects]").items()
+        }
+        for name in listed:
             self._check_name(name)
-            found[name] = self._handler(f"[effects.{name}]", self._mapping(given, f"[effects.{name}]"))
+        ways = {
+            name: self._way(f"[effects.{name}]", given, has_file="python" in data) for name, given in listed.items()
+        }
+        found: dict[str, Handler] = dict(self._python(data["python"])) if "python" in data else {}
+        general = file.table(data.get("http", {}), "[http]")
+        for name, way in ways.items():
+            if way == "worker":
+                found.pop(name, None)
+            elif way:
+                found[name] = self._handler(way, f"[effects.{name}]", listed[name], general)
         return found
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            return tomllib.loads(self._path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise self._broken(f"it cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise self._broken(str(error)) from None
 
     def _check_name(self, name: str) -> None:
         if self._effects is not None and name not in self._effects:
             near = suggest(name, self._effects)
             known = f"did you mean `{near}`?" if near else f"it has {', '.join(self._effects) or 'none'}"
-            raise self._broken(f"[effects.{name}]: the blueprint has no such effect; {known}")
+            raise self._file.broken(f"[effects.{name}]: the blueprint has no such effect; {known}")
 
-    def _handler(self, place: str, given: Mapping[str, Any]) -> Handler:
+    def _way(self, place: str, given: Mapping[str, Any], *, has_file: bool) -> str:
+        """Who handles it: empty if only limits are given, for a function of the file."""
         ways = [way for way in WAYS if way in given]
-        if len(ways) != 1:
-            raise self._broken(f"{place} needs one of {', '.join(WAYS)}, and has {', '.join(ways) or 'none'}")
-        (way,) = ways
-        self._only(given, (way, *KEYS[way]), place)
-        match way:
-            case "http":
-                return self._http(place, given)
-            case "command":
-                return self._command(place, given)
-            case _:
-                return entry_point(self._path, self._text(given["python"], f"{place} python"))
+        if len(ways) > 1 or (not ways and not (has_file and set(given) <= set(LIMITS) and given)):
+            raise self._file.broken(f"{place} needs one of {', '.join(WAYS)}, and has {', '.join(ways) or 'none'}")
+        way = ways[0] if ways else ""
+        self._file.only(given, (*ways, *WAYS.get(way, ()), *LIMITS), place)
+        return way
 
-    def _http(self, place: str, given: Mapping[str, Any]) -> Handler:
-        url = self._text(given["http"], f"{place} http")
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise self._broken(f'{place} http = "{url}" must begin with http:// or https:// and name a host')
-        headers = self._mapping(given.get("headers", {}), f"{place} headers")
-        told = {name: self._expanded(self._text(value, f"{place} headers.{name}")) for name, value in headers.items()}
-        return HttpHandler(url, told)
+    def _handler(self, way: str, place: str, given: Mapping[str, Any], general: Mapping[str, Any]) -> Handler:
+        if way == "python":
+            return self._entry_point(place, given)
+        make: Make = import_module(f"temper.run.handlers.{way}").make
+        return make(self._file, place, given, general)
 
-    def _command(self, place: str, given: Mapping[str, Any]) -> Handler:
-        argv = given["command"]
-        if not isinstance(argv, list) or not argv or not all(isinstance(part, str) for part in argv):
-            raise self._broken(f'{place} command is a list of texts, such as ["./probe", "--json"]; there is no shell')
-        names = given.get("environment", [])
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise self._broken(f'{place} environment is a list of names, such as ["ROUTER_TOKEN"]')
-        if missing := [name for name in names if name not in os.environ]:
-            raise self._broken(f"{place} environment names {missing[0]}, which is not set")
-        folder = self._path.parent.absolute()
-        environment = {name: os.environ[name] for name in (*INHERITED, *names) if name in os.environ}
-        return CommandHandler((self._program(place, argv[0], folder), *argv[1:]), folder, environment)
+    def _python(self, given: Any) -> dict[str, ProcessHandler]:
+        """The functions of a file: `python = "handlers.py"`, or with a limit for its processes."""
+        file = self._file
+        if isinstance(given, str):
+            return python_handlers(str(file.folder / given))
+        told = file.table(given, "python")
+        file.only(told, ("file", "memory"), "[python]")
+        name = file.text(told.get("file"), "[python] file")
+        return python_handlers(str(file.folder / name), self._memory(told, "[python] memory"))
 
-    def _program(self, place: str, name: str, folder: Path) -> str:
-        """The program's whole path, looked up now, so that what runs later is what was meant."""
-        found = shutil.which(str(folder / name) if "/" in name else name)
-        if found is None:
-            raise self._broken(f"{place} command: `{name}` is no program that can be run")
-        return found
+    def _entry_point(self, place: str, given: Mapping[str, Any]) -> Handler:
+        """The handler `module:function`, from what is installed."""
+        text = self._file.text(given["python"], f"{place} python")
+        if not text.partition(":")[2]:
+            raise self._file.broken(f'{place} python = "{text}" must be "module:function"')
+        try:
+            return python_handlers(text, self._memory(given, f"{place} memory"))[""]
+        except HandlersBrokenError as wrong:
+            raise self._file.broken(f"{place} {str(wrong).partition(': ')[2]}") from None
 
-    def _expanded(self, text: str) -> str:
-        """`${NAME}` stands for a variable of the environment, so that secrets stay out of the file."""
-
-        def value(found: re.Match[str]) -> str:
-            if found[1] not in os.environ:
-                raise self._broken(f"${{{found[1]}}} is not set in the environment")
-            return os.environ[found[1]]
-
-        return re.sub(r"\$\{(\w+)\}", value, text)
-
-    def _only(self, given: Mapping[str, Any], known: tuple[str, ...], place: str) -> None:
-        for name in given:
-            if name not in known:
-                near = suggest(name, known)
-                hint = f"did you mean `{near}`?" if near else f"it may have {', '.join(known)}"
-                raise self._broken(f"{place} has no key `{name}`; {hint}")
-
-    def _text(self, value: Any, place: str) -> str:
-        if not isinstance(value, str):
-            raise self._broken(f"{place} must be a text")
-        return value
-
-    def _mapping(self, value: Any, place: str) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            raise self._broken(f"{place} must be a table")
-        return value
-
-    def _broken(self, message: str) -> HandlersBrokenError:
-        return HandlersBrokenError(self._path, message)
+    def _memory(self, given: Mapping[str, Any], place: str) -> int:
+        return self._file.size(given["memory"], place) if "memory" in given else MEMORY_BYTES
