@@ -23,7 +23,14 @@ WAYS = {
     "mcp": ("environment", "headers", "outcome", "secret"),
     "worker": (),
 }
-"""The ways to handle an effect, each with its own keys. A way has a file of its own here, which makes its handlers."""
+"""The ways to handle an effect, each with its own keys."""
+MAKERS = {
+    "http": "temper.run.handlers.http",
+    "command": "temper.run.handlers.command",
+    "wasm": "temper.run.handlers.wasm",
+    "mcp": "temper.run.handlers.mcp",
+}
+"""Whose `make` makes the handlers of a way; read when there is one, because each may bring a guest."""
 Make = Callable[[TomlFile, str, Mapping[str, Any], Mapping[str, Any]], Handler]
 
 
@@ -85,7 +92,7 @@ class _Configured:
     def _handler(self, way: str, place: str, given: Mapping[str, Any], general: Mapping[str, Any]) -> Handler:
         if way == "python":
             return self._entry_point(place, given)
-        make: Make = import_module(f"temper.run.handlers.{way}").make
+        make: Make = import_module(MAKERS[way]).make
         return make(self._file, place, given, general)
 
     def _python(self, given: Any) -> dict[str, ProcessHandler]:
