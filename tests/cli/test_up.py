@@ -309,3 +309,20 @@ entities:
 scope:
   principals: {ann: [guest]}
 """
+
+
+def test_a_server_that_is_told_to_end_says_so_first_and_answers_what_still_comes(folder) -> None:
+    up = Up(folder, "deploy", "--port", "0", "--log", "json", "--drain", "60")
+    up.wait_for("curl")
+    assert temper(folder, "ready").returncode == 0
+    up.process.send_signal(signal.SIGTERM)
+    refused = temper(folder, "ready", "--json")
+    while refused.returncode == 0:  # until the signal has arrived
+        refused = temper(folder, "ready", "--json")
+    assert json.loads(refused.stdout)["code"] == "not-ready"
+    assert temper(folder, "alive").returncode == 0
+    assert temper(folder, "call", "Deploy", "d1", "propose", "service=web", "--as", "ann").returncode == 0
+    assert up.end(signal.SIGTERM) == 0, "the second signal ends it at once"
+    said = [json.loads(line)["event"] for line in up.lines if line.startswith("{")]
+    assert said == ["serving", "call", "ending"]
+    assert not (folder / ".temper" / "deploy" / "server.json").exists()

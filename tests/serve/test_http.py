@@ -299,6 +299,9 @@ PROVOKED = {
 """One way to each problem, with an open counter `c1`."""
 
 ELSEWHERE = {
+    "too-busy": "test_operating",
+    "not-ready": "test_operating",
+    "one-node-only": "test_operating",
     "not-redrivable": "test_effects",
     "id-taken": "tests/run: an id under a pending spawn",
     "not-admitted": "test_reload",

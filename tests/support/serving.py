@@ -16,6 +16,7 @@ from temper.report import Source
 from temper.run import Handler, ManualClock, MemoryStore, Runtime, SeededChance, World, open_runtime
 from temper.serve.client import Client
 from temper.serve.http import application, open_socket, server_of, url_of
+from temper.serve.instruments import Instruments
 from temper.serve.operations import operation
 from temper.serve.problem import ProblemError
 from temper.serve.reload import Reloader
@@ -95,13 +96,14 @@ def serving(
     principals: tuple[tuple[str, tuple[str, ...]], ...] = (),
     handlers: Mapping[str, Handler] | None = None,
     store: Any = None,
+    instruments: Instruments | None = None,
 ) -> Iterator[Running]:
     """Serve while the body runs."""
     path = folder / "tokens.toml"
     tokens = create_tokens(path, principals or certified.table.scope.principals)
     tokens["wim"] = add_token(path, "wim", (), works_on=None)
-    clock, kept = ManualClock(START), store or MemoryStore()
-    world = World(clock, SeededChance(7), kept, dict(handlers or {}))
+    clock, kept, watched = ManualClock(START), store or MemoryStore(), instruments or Instruments()
+    world = World(clock, SeededChance(7), kept, dict(handlers or {}), observer=watched.observer)
     loop = asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()
     told: list[Any] = []
@@ -110,7 +112,7 @@ def serving(
     async def main() -> None:
         runtime = await open_runtime(world, certified)
         assert isinstance(runtime, Runtime), runtime
-        service = Service(runtime, TokenFile(path), Reloader(runtime, tell=told.append))
+        service = Service(runtime, TokenFile(path), Reloader(runtime, tell=told.append), watched)
         opened = open_socket("127.0.0.1", 0)
         server = server_of(application(service))
         held.update(runtime=runtime, url=url_of(opened))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,12 @@ class Connection:
             )
         except UnreachableError as wrong:
             raise _unreachable(str(wrong)) from None
+
+    def listen(self, name: str, given: dict[str, str]) -> Iterator[tuple[int, Any]]:
+        """The events that the operation tells, each with its position; raises `UnreachableError` when it breaks off."""
+        from temper.serve.listening import listen
+
+        yield from listen(self.client, operation(name), {"blueprint": self.blueprint} | given)
 
 
 def add_connection(parser: argparse.ArgumentParser, *, acting: bool = False) -> None:

@@ -63,6 +63,8 @@ def derived_commands() -> dict[str, OperationCommand]:
 
 def lines_of(answer: Any) -> list[str]:
     """An answer for people: a list of records becomes a table, anything else an outline."""
+    if isinstance(answer, str):
+        return answer.rstrip("\n").split("\n")
     listed = _only_list(answer) if isinstance(answer, dict) else None
     return list(outline_lines(answer)) if listed is None else _table(listed)
 

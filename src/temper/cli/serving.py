@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -24,6 +25,8 @@ from temper.run import Handler, Limits, NotAdmitted, Runtime, SystemChance, Syst
 from temper.run.store.opening import DriverMissingError, Place, open_store
 from temper.run.store.protocol import StoreError
 from temper.serve.home import Home, home_of
+from temper.serve.instruments import Instruments
+from temper.serve.logs import LogForm, logging_to, tell
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.reload import Reloaded, Reloader
 from temper.serve.tokens import BadTokensError, TokenFile, create_tokens
@@ -45,6 +48,8 @@ class Plan:
     store: Place
     tokens: Path | None
     handlers: Path | None
+    log: LogForm | None = None
+    drain_seconds: float = 0
 
     @property
     def home(self) -> Home:
@@ -68,19 +73,24 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     from temper.serve.service import Service
 
     os.umask(0o077)  # the journal holds what was said to the system, and is for its owner's eyes
-    with contextlib.closing(_listen(plan)) as opened:
+    instruments = Instruments()
+    log = logging_to(terminal.err, plan.log) if plan.log else contextlib.nullcontext()
+    with log, contextlib.closing(_listen(plan)) as opened:
         stamp = file_stamp(plan.handlers_path) if plan.handlers_path else None
         handlers, limits = read_handlers(plan.handlers_path, plan.certified.table)
         tokens, drawn = _tokens(plan)
-        runtime = await _open(plan, handlers, limits)
+        runtime = await _open(plan, handlers, limits, instruments)
         try:
             runtime.followed = partial(renew_handlers, plan.handlers_path, runtime, terminal)
             reloader = Reloader(runtime, seconds_max=plan.seconds_max, tell=partial(_tell, plan, runtime, terminal))
             plan.home.announce(url_of(opened))
             _greet(Greeting(plan, url_of(opened), tokens.tokens, drawn, tuple(handlers)), terminal)
+            tell("serving", {"blueprint": runtime.table.blueprint, "table": runtime.table_hash, "url": url_of(opened)})
             async with _watching(plan, stamp, runtime, reloader, terminal):
-                await serve_until_stopped(application(Service(runtime, tokens, reloader)), opened)
+                app = application(Service(runtime, tokens, reloader, instruments))
+                await serve_until_stopped(app, opened, instruments.draining, plan.drain_seconds)
         finally:
+            tell("ending", {"blueprint": runtime.table.blueprint})
             plan.home.withdraw()
             await runtime.close()
     return 0
@@ -113,7 +123,9 @@ def _tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:
         raise _unwritable(wrong) from None
 
 
-async def _open(plan: Plan, handlers: Mapping[str, Handler], limits: Mapping[str, Limits]) -> Runtime:
+async def _open(
+    plan: Plan, handlers: Mapping[str, Handler], limits: Mapping[str, Limits], instruments: Instruments
+) -> Runtime:
     chance = SystemChance()
     try:
         store = open_store(plan.store, identity=chance.id())
@@ -124,7 +136,7 @@ async def _open(plan: Plan, handlers: Mapping[str, Handler], limits: Mapping[str
     from temper.verify import certificate_from_line, certificate_to_line
 
     kept = certificate_to_line(plan.certified.certificate)
-    world = World(SystemClock(), chance, store, handlers, limits)
+    world = World(SystemClock(), chance, store, handlers, limits, instruments.observer)
     runtime = await open_runtime(world, plan.certified, kept, certificate_from_line)
     if isinstance(runtime, Runtime):
         return runtime
@@ -187,6 +199,10 @@ def _tell(plan: Plan, runtime: Runtime, terminal: Terminal, end: Reloaded | Prob
     """What came of a new version, whoever brought it. It may have effects that only now have somebody to ask."""
     if isinstance(end, Reloaded) and end.before != end.after:
         renew_handlers(plan.handlers_path, runtime, terminal)
+    if isinstance(end, ProblemError):
+        tell("refused", {"code": end.code, "because": end.detail}, logging.WARNING)
+    else:
+        tell("applied", {"before": end.before, "table": end.after})
     if terminal.as_json:
         told = {"event": "refused", **problem_to_json(end)} if isinstance(end, ProblemError) else _reloaded_json(end)
         terminal.event(told)

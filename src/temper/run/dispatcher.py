@@ -15,13 +15,14 @@ from typing import Any, TypeAlias, assert_never
 
 from temper.machine import AGAIN, UNKNOWN, DeliveryKind, Effect, Effecting
 from temper.run.alarms import Alarms
-from temper.run.book import ATTEMPT, LEASE, AttemptNote, Key, PausedNote, sorting, written
+from temper.run.book import ATTEMPT, LEASE, AttemptNote, Key, PausedNote, shown_key, sorting, written
 from temper.run.codec import pending_args
 from temper.run.committer import Gathering
 from temper.run.driver import Driver, Entered
 from temper.run.engine import Append, Settled, back_off
 from temper.run.letters import Letters
 from temper.run.limits import Limits
+from temper.run.observer import Tried
 from temper.run.outcome import judge
 from temper.run.record import Pending
 from temper.run.store.protocol import StoreError
@@ -266,6 +267,7 @@ class Dispatcher:
             pending = pending._replace(attempts=pending.attempts + 1)
             started = clock.now()
             end = await self._attempted(pending, effect)
+            self._tell(pending, started, end)
             if isinstance(end, Failed):
                 note = AttemptNote(effect.name, *_owner(pending), pending.attempts, started)
                 self.keep_attempt(pending.key, replace(note, ended=clock.now(), end="failed", said=end.why))
@@ -298,6 +300,14 @@ class Dispatcher:
             self.turnstile(effect.name).ended(key, clock.now(), failed)
             self.pump(effect.name)
         return Failed(failed[:NOTE_CHARACTERS_MAX])
+
+    def _tell(self, pending: Pending, started: int, end: End | None) -> None:
+        """Let whoever watches know of an attempt that was made."""
+        if end is not None:
+            world = self._driver.world
+            word, said = ("failed", end.why) if isinstance(end, Failed) else ("answered", "")
+            of = (self.effect(pending).name, shown_key(pending.key), *_owner(pending), pending.attempts)
+            world.observer.tried(Tried(*of, started, world.clock.now(), word, said))
 
     async def _failed(self, pending: Pending, effect: Effect, why: str) -> Settled | None:
         attempts_max = self.letters.attempts_max(pending.key) or effect.retry.attempts
@@ -361,7 +371,10 @@ class Dispatcher:
         if (note := self.leased.pop(key, None)) is not None:
             self._driver.keep(LEASE, sorting(key), None)
             self.turnstile(note.effect).released(key)
-            self.keep_attempt(key, replace(note, ended=self._driver.world.clock.now(), end=end, said=said))
+            now, world = self._driver.world.clock.now(), self._driver.world
+            self.keep_attempt(key, replace(note, ended=now, end=end, said=said))
+            of = (note.effect, shown_key(key), note.entity, note.id, note.number)
+            world.observer.tried(Tried(*of, note.started, now, end, said))
 
     def keep_attempt(self, key: Key, note: AttemptNote) -> None:
         """Note an attempt that is over."""

@@ -31,6 +31,7 @@ from temper.run.engine import (
     advance,
 )
 from temper.run.journal import Journal
+from temper.run.observer import observed
 from temper.run.record import Pending, Record, owner_of
 from temper.run.store.protocol import ConflictError, StorageFullError, Store, StoreError, VersionMovedError
 from temper.run.store.rows import Head
@@ -126,7 +127,7 @@ class Driver:
         """Make the committer and stand ready; nothing pending is started before `resume`."""
         store = self.world.store
         self.shared = cast("SharedStore", store) if store.shared else None
-        self.committer = Committer(store, durable=self._obey, failed=self._failed)
+        self.committer = Committer(observed(store, self.world.observer), durable=self._obey, failed=self._failed)
         self.committer.begin(self._journal(store.head()))
 
     def _journal(self, head: Head) -> Journal:
@@ -139,6 +140,11 @@ class Driver:
     @property
     def journal(self) -> Journal:
         return self.committer.journal
+
+    @property
+    def held(self) -> int:
+        """How many instances are in memory."""
+        return len(self._held)
 
     @property
     def takes(self) -> bool:

@@ -22,7 +22,7 @@ from temper.run.queries import Queries
 from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, keep_certificate, live_images
 from temper.run.requests import Request
 from temper.run.store.protocol import ConflictError, Store, StoreError
-from temper.run.store.rows import RecordRow
+from temper.run.store.rows import Head, RecordRow
 from temper.run.upkeep import Attempts, EffectSeen, LetterSeen, Upkeep
 from temper.run.version import Version, stage
 from temper.run.work import Work
@@ -170,6 +170,26 @@ class Runtime:
         if trouble is not None:
             data |= {"because": str(trouble.error), "since": trouble.since}
         return data
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls are taken, and everything that was pending when it began is on its way again."""
+        return self._driver.takes and self._work.has_taken_up
+
+    @property
+    def identity(self) -> str:
+        """The store's name, drawn once."""
+        return self._driver.journal.identity
+
+    @property
+    def head(self) -> Head:
+        """Where the durable journal stands. Raises `StoreError`."""
+        return self._world.store.head()
+
+    @property
+    def instances_held(self) -> int:
+        """How many instances are in memory."""
+        return self._driver.held
 
     # Looking after effects
 

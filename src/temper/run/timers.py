@@ -67,7 +67,10 @@ class Timers:
 
     def _fire_all(self, address: Address) -> bool:
         """Everything of one instance that is due, in order; whether there was anything."""
-        fired = False
+        fired, world = False, self._driver.world
+        due = min((due for _, due in self._driver.instance(address).cell.timers), default=0)
         while (entered := self._driver.enter(address, Fired())) is not None and entered.commands:
+            if not fired:
+                world.observer.fired(max(0, world.clock.now() - due))
             fired = True
         return fired

@@ -50,6 +50,11 @@ class Work:
         return bool(self._tasks) or self._driver.committer.latest() is not None or self._is_taking_up
 
     @property
+    def has_taken_up(self) -> bool:
+        """Whether everything that was pending in the store is on its way."""
+        return self._resumed > 0 and not self._is_taking_up
+
+    @property
     def handlers(self) -> Mapping[str, Handler]:
         """Those in use."""
         return self.dispatcher.handlers

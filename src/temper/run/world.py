@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from temper.run.limits import Limits
+from temper.run.observer import NOBODY, Observer
 from temper.run.store.protocol import Store
 
 SLEEP_MAX_SECONDS = 60.0
@@ -82,6 +83,7 @@ class World:
     store: Store
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
+    observer: Observer = NOBODY
 
 
 class SystemClock:

@@ -34,7 +34,7 @@ class Client:
 
         `given` holds path, query and header parameters by name; what the operation does not name goes into the query.
         """
-        path, headers = _request(operation, given or {})
+        path, headers = request_of(operation, given or {})
         if self.token and operation.permission is not Permission.NONE:
             headers["Authorization"] = f"Bearer {self.token}"
         if self.acting_as and any(each.name == "Temper-As" for each in operation.parameters):
@@ -44,7 +44,7 @@ class Client:
             data = json.dumps(body if body is not None else {}, ensure_ascii=False).encode()
             headers["Content-Type"] = "application/json"
         status, kind, answer = self._send(operation, path, headers, data)
-        return _read(status, kind, answer)
+        return read_answer(status, kind, answer)
 
     def _send(
         self, operation: Operation, path: str, headers: dict[str, str], data: bytes | None
@@ -65,7 +65,7 @@ class Client:
             raise UnreachableError(f"{self.url} does not answer: {why}") from None
 
 
-def _request(operation: Operation, given: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def request_of(operation: Operation, given: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The path with its query, and the headers."""
     path = operation.path
     for parameter in operation.parameters_in(Place.PATH):
@@ -76,9 +76,10 @@ def _request(operation: Operation, given: Mapping[str, str]) -> tuple[str, dict[
     return f"{path}?{query}" if query else path, headers
 
 
-def _read(status: int, kind: str, answer: bytes) -> Any:
+def read_answer(status: int, kind: str, answer: bytes) -> Any:
+    """What an answer says. Raises `ProblemError`, or `UnreachableError` if it is none of this server's."""
     media = kind.partition(";")[0].strip()
-    if media == "text/markdown":
+    if media in {"text/markdown", "text/plain"} and status < 400:
         return answer.decode("utf-8")
     try:
         data = json.loads(answer)

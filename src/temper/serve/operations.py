@@ -7,6 +7,7 @@ takes, answers and may complain about is here, and a test holds transports and r
 from __future__ import annotations
 
 from temper.serve.effect_operations import EFFECT_OPERATIONS
+from temper.serve.operating_operations import OPERATING_OPERATIONS
 from temper.serve.operation import (
     ANY,
     BLUEPRINT,
@@ -122,6 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
         Permission.NONE,
         command=True,
     ),
+    *OPERATING_OPERATIONS,
     Operation(
         "openapi",
         "GET",
@@ -254,6 +256,10 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 COMMON_PROBLEMS = ("unknown-route", "method-not-allowed", "shutting-down", "internal-error")
+UNBOUNDED = frozenset({"health", "alive", "ready", "metrics", "explain"})
+"""What is answered however much is under way: whoever looks after the server must see that it is busy."""
+WAITING = frozenset({"events", "lease"})
+"""What may wait for long, and costs little meanwhile: it is bounded apart, so that it keeps no call from being made."""
 TOKEN_PROBLEMS = ("no-token", "unknown-token")
 OPERATOR_PROBLEMS = ("not-operator",)
 
@@ -279,4 +285,5 @@ def problems_of(asked: Operation) -> tuple[str, ...]:
         Permission.OPERATOR: TOKEN_PROBLEMS + OPERATOR_PROBLEMS,
     }
     acting = OPERATOR_PROBLEMS if AS in asked.parameters else ()
-    return tuple(sorted({*asked.problems, *COMMON_PROBLEMS, *shown[asked.permission], *acting}))
+    bounded = () if asked.name in UNBOUNDED else ("too-busy",)
+    return tuple(sorted({*asked.problems, *COMMON_PROBLEMS, *bounded, *shown[asked.permission], *acting}))

@@ -40,9 +40,12 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "same-key-twice": (422, "two updates of one `set` write the same key of a map"),
     "not-certified": (422, "the new version is wrong, refuted or undecided"),
     "internal-error": (500, "this is our mistake"),
+    "one-node-only": (501, "this is not done where several nodes share a database"),
     "storage-full": (503, "the journal has no room"),
     "store-failed": (503, "the journal did not keep it, and nothing changed"),
     "store-unsure": (503, "the journal failed, and nobody knows yet whether it kept it"),
+    "not-ready": (503, "the server does not take calls just now"),
+    "too-busy": (503, "too much is under way just now"),
     "shutting-down": (503, "the server is shutting down"),
 }
 """Status and title of each code. A code that is not here cannot be answered: `ProblemError` asserts it."""

@@ -33,6 +33,8 @@ HOST, PORT = "127.0.0.1", 8420
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    from temper.serve.logs import LogForm
+
     add_path(parser)
     add_budget(parser)
     parser.add_argument("--watch", action="store_true", help="load changes of the files while serving")
@@ -47,6 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--handlers", type=Path, metavar="FILE", help="effect handlers; handlers.py beside the blueprint if not said"
     )
+    said = "say every call, attempt and timer on the error stream, a line each"
+    parser.add_argument("--log", choices=[each.value for each in LogForm], help=said)
+    said = "when told to end, take calls for so long after saying that it is not ready; 0 if not said"
+    parser.add_argument("--drain", type=float, default=0.0, metavar="SECONDS", help=said)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -177,6 +183,7 @@ def _read(built: Built) -> Read:
 
 async def _serve(arguments: argparse.Namespace, certified: Certified, found: Read, terminal: Terminal) -> int:
     from temper.cli.serving import Plan, serve
+    from temper.serve.logs import LogForm
 
     plan = Plan(
         certified=certified,
@@ -190,5 +197,7 @@ async def _serve(arguments: argparse.Namespace, certified: Certified, found: Rea
         store=_kept(arguments, certified.table.blueprint),
         tokens=arguments.tokens,
         handlers=arguments.handlers,
+        log=LogForm(arguments.log) if arguments.log else None,
+        drain_seconds=max(0.0, arguments.drain),
     )
     return await serve(plan, terminal)

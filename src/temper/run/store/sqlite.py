@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any, TypeVar
 
 from temper.machine import INT_MAX, NEW, Address
@@ -56,6 +57,8 @@ class SqliteStore:
 
     blocks = True
     shared = False
+    flush_seconds: float | None = None
+    """How long the disk took for the last commit."""
 
     def __init__(
         self, path: Path | str, *, identity: str, pages_max: int | None = None, read_only: bool = False
@@ -85,7 +88,9 @@ class SqliteStore:
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 write_batch(self._writer, batch)
+                written = perf_counter()
                 self._writer.execute("COMMIT")
+                self.flush_seconds = perf_counter() - written
             except BaseException:
                 self._roll_back()
                 raise

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from temper.serve.asking import Answer, Asked
 from temper.serve.body import parse_body
 from temper.serve.http.routes import Route, Routes, path_parameters
+from temper.serve.http.streaming import stream
 from temper.serve.operation import Operation, Permission
-from temper.serve.operations import OPERATIONS
+from temper.serve.operations import OPERATIONS, UNBOUNDED, WAITING
+from temper.serve.pressure import RETRY_SECONDS, Held, Pressure
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.service import Service
 from temper.serve.tokens import Principal
@@ -33,6 +35,8 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Perform: TypeAlias = Callable[[Asked], Awaitable[Answer]]
 Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
+Said: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes | AsyncGenerator[str, None]]
+"""Status, headers, and what is said: all of it, or piece by piece."""
 NO_STORE = (b"cache-control", b"no-store")
 
 
@@ -45,6 +49,7 @@ class Application:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._pressure: Pressure = service.instruments.pressure
         self._routes = Routes(OPERATIONS)
         self._performs: dict[str, Perform] = {each.name: getattr(service, each.name) for each in OPERATIONS}
 
@@ -56,18 +61,30 @@ class Application:
             status, headers, content = await self._answer(scope, receive)
         except GoneError:
             return
+        if not isinstance(content, bytes):
+            if scope["method"] == "HEAD":
+                await content.aclose()
+                content = b""
+            else:
+                start = {"type": "http.response.start", "status": status, "headers": headers}
+                await stream(start, content, receive, send)
+                return
         headers.append((b"content-length", str(len(content)).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive) -> Said:
+        pressure = self._pressure
         try:
             route = self._routes.find(scope["method"], scope["path"])
             if route is None:
                 return self._nowhere(scope["method"], scope["path"])
             principal = self._principal(route.operation, scope["headers"])
-            asked = await _asked(route, scope, receive, principal)
-            return _answered(route.operation, await self._performs[route.operation.name](asked))
+            if route.operation.name in UNBOUNDED:
+                return await self._perform(route, scope, receive, principal, Held(pressure))
+            place = pressure.stream() if route.operation.name in WAITING else pressure.request()
+            with place as held:
+                return await self._perform(route, scope, receive, principal, held)
         except ProblemError as problem:
             return _problem(problem)
         except GoneError:
@@ -78,7 +95,13 @@ class Application:
             detail = "the server failed at this request; its log says where, and nothing was acknowledged"
             return _problem(ProblemError("internal-error", detail))
 
-    def _nowhere(self, method: str, path: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    async def _perform(
+        self, route: Route, scope: Mapping[str, Any], receive: Receive, principal: Principal | None, held: Held
+    ) -> Said:
+        asked = await _asked(route, scope, receive, principal, held)
+        return _answered(route.operation, await self._performs[route.operation.name](asked))
+
+    def _nowhere(self, method: str, path: str) -> Said:
         """There is no such address, or it does not take the method."""
         if methods := self._routes.methods(path):
             allowed = ", ".join(sorted(methods))
@@ -122,7 +145,9 @@ def _header(headers: Headers, wanted: bytes) -> str | None:
     return None
 
 
-async def _asked(route: Route, scope: Mapping[str, Any], receive: Receive, principal: Principal | None) -> Asked:
+async def _asked(
+    route: Route, scope: Mapping[str, Any], receive: Receive, principal: Principal | None, held: Held
+) -> Asked:
     operation, headers = route.operation, scope["headers"]
     given = path_parameters(route, scope["path"])
     for wanted, name in route.headers:
@@ -136,7 +161,8 @@ async def _asked(route: Route, scope: Mapping[str, Any], receive: Receive, princ
         raise ProblemError("bad-request", f"{operation.name} takes no parameter `{next(iter(query))}`")
     body = None
     if operation.body is not None:
-        body = parse_body(await _read(receive, APPLY_BYTES_MAX if operation.name == "apply" else BODY_BYTES_MAX))
+        bytes_max = APPLY_BYTES_MAX if operation.name == "apply" else BODY_BYTES_MAX
+        body = parse_body(await _read(receive, bytes_max, held))
     return Asked(principal, given, query, body)
 
 
@@ -149,7 +175,7 @@ def _query(text: bytes) -> dict[str, str]:
     return found
 
 
-async def _read(receive: Receive, bytes_max: int) -> bytes:
+async def _read(receive: Receive, bytes_max: int, held: Held) -> bytes:
     """The body, as long as it is no longer than it may be.
 
     The rest is let go by, up to a point: whoever is still sending would not see the answer of a closed connection.
@@ -163,6 +189,7 @@ async def _read(receive: Receive, bytes_max: int) -> bytes:
         chunk, goes_on = message.get("body", b""), message.get("more_body", False)
         size += len(chunk)
         if size <= bytes_max:
+            held.take(len(chunk))
             chunks.append(chunk)
         elif size > PASSED_BY_BYTES_MAX:
             break
@@ -174,19 +201,21 @@ async def _read(receive: Receive, bytes_max: int) -> bytes:
     return b"".join(chunks)
 
 
-def _answered(operation: Operation, answer: Answer) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def _answered(operation: Operation, answer: Answer) -> Said:
     media = operation.media
-    content = answer.data if media != "application/json" else json.dumps(answer.data, ensure_ascii=False)
+    content: Any = answer.data if media != "application/json" else json.dumps(answer.data, ensure_ascii=False)
     charset = "; charset=utf-8" if media.startswith("text/") else ""
     headers = [NO_STORE, (b"content-type", f"{media}{charset}".encode())]
     headers += ((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
-    return operation.status, headers, content.encode()
+    return operation.status, headers, content.encode() if isinstance(content, str) else content
 
 
-def _problem(problem: ProblemError, *more: tuple[bytes, bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def _problem(problem: ProblemError, *more: tuple[bytes, bytes]) -> Said:
     headers = [NO_STORE, (b"content-type", b"application/problem+json"), *more]
     if problem.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if problem.status == 503:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     if problem.status == 413:
         headers.append((b"connection", b"close"))
     return problem.status, headers, json.dumps(problem_to_json(problem), ensure_ascii=False).encode()

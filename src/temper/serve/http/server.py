@@ -11,6 +11,8 @@ from typing import Any
 
 import uvicorn
 
+from temper.serve.draining import Draining
+
 GRACE_SECONDS = 10
 """How long requests that are under way may take to end."""
 CONNECTIONS_MAX = 1_000
@@ -64,14 +66,28 @@ def server_of(app: Any) -> Server:
     )
 
 
-async def serve_until_stopped(app: Any, opened: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM, then let what is under way end. A second signal ends it at once."""
+async def serve_until_stopped(
+    app: Any, opened: socket.socket, draining: Draining | None = None, drain_seconds: float = 0
+) -> None:
+    """Serve until SIGINT or SIGTERM, then let what is under way end. A second signal ends it at once.
+
+    From the signal on `draining` says that it is not ready; for `drain_seconds` it takes calls all the same, so that
+    whoever distributes calls has the time to see it.
+    """
     server = server_of(app)
     loop = asyncio.get_running_loop()
 
+    def close() -> None:
+        server.should_exit = True
+
     def stop() -> None:
         server.force_exit = server.should_exit
-        server.should_exit = True
+        if draining is None or draining.is_begun or not drain_seconds:
+            close()
+        else:
+            loop.call_later(drain_seconds, close)
+        if draining is not None:
+            draining.begin()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)

@@ -1,0 +1,29 @@
+"""What a server is watched and steered with: meters, the feed of events, pressure, and its orderly end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from temper.run.observer import Observer, Observers
+from temper.serve.draining import Draining
+from temper.serve.events import Feed
+from temper.serve.logs import LogObserver
+from temper.serve.meters import Meters
+from temper.serve.pressure import Pressure
+
+
+@dataclass(slots=True)
+class Instruments:
+    """Made before the runtime, which is watched through `observer`."""
+
+    meters: Meters = field(default_factory=Meters)
+    draining: Draining = field(default_factory=Draining)
+    feed: Feed = field(default_factory=Feed)
+    pressure: Pressure = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pressure = Pressure(self.meters)
+
+    @property
+    def observer(self) -> Observer:
+        return Observers((self.meters, self.feed, LogObserver()))
