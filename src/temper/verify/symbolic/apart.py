@@ -51,6 +51,7 @@ def answer(question: Question) -> Answer:
         known=known,
         thorough=question.thorough,
         done={finding.name for finding in hinted.findings},
+        family=question.family,
     )
     if isinstance(found, NoProofs):
         if not hinted.findings:

@@ -175,6 +175,8 @@ class _Atoms:
                 for far in self._values(single.name, there):
                     near.append(far)
                     yield from self._alone(far)
+                    if far.type in {RefType(entity), OptionType(RefType(entity))}:
+                        yield _same(far, own)
         for one, other in combinations(values, 2):
             yield from _together(one, other)
         for value in values:

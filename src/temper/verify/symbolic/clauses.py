@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
 from hashlib import sha256
-from operator import and_
+from heapq import heappop, heappush
 
 from temper.machine import BOOL, Expression, Op, Property, PropertyKind, RefType, SetType, text
 from temper.verify.symbolic.atoms import Atoms, K, Kind, X, Y, kinds, negated
 from temper.verify.symbolic.counterexample import Decoded
+from temper.verify.symbolic.hitting import Hitting
 from temper.verify.symbolic.samples import Samples, tuples
 
-LITERALS_MAX = 4
-FOUND_MAX = 60
-"""So many lemmas from one look at a counterexample are enough."""
+FAR = 100
+"""What a lemma weighs more if it speaks of fields on which nothing was built."""
 LEMMA = "lemma:"
 
 
@@ -31,81 +30,54 @@ class Clauses:
     def __init__(self, samples: Samples) -> None:
         self.samples = samples
         self.kinds = tuple(kinds(samples.ghosts.table))
+        self._hittings: dict[Kind, Hitting] = {}
 
-    def excluding(self, found: Decoded, asked: frozenset[tuple[str, str]]) -> Iterator[Property]:
-        """Lemmas for which some instances of the system are in the way, the simplest first.
+    def excluding(self, found: Decoded, asked: frozenset[tuple[str, str]]) -> Iterator[tuple[int, Property]]:
+        """Lemmas for which some instances of the system are in the way, the simplest first, with what they weigh.
 
         What speaks of fields on which nothing was built cannot settle a question, and comes last.
         """
-        entities = {address.entity for address in found.view}
+        entities = {address.entity for address in found.near}
         open_: list[tuple[Kind, int]] = []
         for kind in self.kinds:
             if kind.x not in entities or (kind.y and kind.y not in entities) or not self.samples.masks(kind):
                 continue
             look = self.samples.atoms(kind).mask
-            open_ += dict.fromkeys((kind, look(found.view, *tuple_)) for tuple_ in tuples(found.view, kind))
+            open_ += dict.fromkeys((kind, look(found.view, *tuple_)) for tuple_ in tuples(found.near, kind))
+        open_.sort(key=lambda each: self._least(each[0]))
         for is_near in (True, False):
             ranked: list[tuple[int, int, tuple[int, ...]]] = []
             for place, (kind, mask) in enumerate(open_):
+                while ranked and ranked[0][0] < self._least(kind):  # what is to come is no simpler
+                    yield self._made(heappop(ranked), open_, is_near=is_near)
                 atoms = self.samples.atoms(kind)
                 near = mask & atoms.about(asked)
                 if not is_near and near == mask:
                     continue
-                for chosen in hitting_sets(near if is_near else mask, self.samples.masks(kind)):
-                    ranked.append((self._weight(atoms, chosen), place, chosen))
-            for _, place, chosen in sorted(ranked):
-                yield property_of(self.samples.atoms(open_[place][0]), chosen)
+                for chosen in self._hitting(kind).sets(near if is_near else mask):
+                    heappush(ranked, (self._weight(atoms, chosen), place, chosen))
+            while ranked:
+                yield self._made(heappop(ranked), open_, is_near=is_near)
+
+    def _hitting(self, kind: Kind) -> Hitting:
+        if kind not in self._hittings:
+            self._hittings[kind] = Hitting(self.samples.masks(kind), len(self.samples.atoms(kind).literals))
+        return self._hittings[kind]
+
+    def _made(
+        self, ranked: tuple[int, int, tuple[int, ...]], open_: Sequence[tuple[Kind, int]], *, is_near: bool
+    ) -> tuple[int, Property]:
+        weight, place, chosen = ranked
+        return weight + FAR * (not is_near), property_of(self.samples.atoms(open_[place][0]), chosen)
+
+    def _least(self, kind: Kind) -> int:
+        """What a lemma of the kind weighs at least."""
+        ends = [end for end in (kind.x, kind.y) if end]
+        return 14 * (len(ends) - 1) + 14 * sum(end in self.samples.ghosts.hidden for end in ends)
 
     def _weight(self, atoms: Atoms, chosen: Sequence[int]) -> int:
         """How much there is to a lemma: what speaks of two, of what is pending, or of numbers is heavier."""
-        ends = [end for end in (atoms.kind.x, atoms.kind.y) if end]
-        found = 14 * (len(ends) - 1) + 14 * sum(end in self.samples.ghosts.hidden for end in ends)
-        for at in chosen:
-            found += 4 + atoms.heaviness[at]
-        return found
-
-
-def hitting_sets(mask: int, samples: Sequence[int]) -> list[tuple[int, ...]]:
-    """The least sets of literals of the mask that no sample has all of, up to `LITERALS_MAX` and `FOUND_MAX`.
-
-    >>> hitting_sets(0b0111, [0b0011, 0b1101])
-    [(1, 2)]
-    """
-    missing = sorted({mask & ~sample for sample in samples}, key=int.bit_count)
-    if not missing or not missing[0]:
-        return []
-    lacking: list[int] = []
-    for each in missing:
-        for other in lacking:
-            if not other & ~each:
-                break
-        else:
-            lacking.append(each)
-    found: list[int] = []
-
-    def add(chosen: int) -> None:
-        if all(other & ~chosen for other in found):
-            found.append(chosen)
-
-    def go(chosen: int, left: int, tried: int) -> None:
-        missed = [each for each in lacking if not each & chosen]
-        if not missed:
-            add(chosen)
-        elif len(found) < FOUND_MAX:
-            # The last literal has to be in all that is missed; with more to come, in the first of it.
-            ways = (missed[0] if left > 1 else reduce(and_, missed)) & ~tried
-            while ways:
-                bit = ways & -ways
-                ways ^= bit
-                if left > 1:
-                    go(chosen | bit, left - 1, tried)
-                    tried |= bit  # whatever has it was found there
-                else:
-                    add(chosen | bit)
-
-    for most in range(1, LITERALS_MAX + 1):
-        go(0, most, 0)
-    return [tuple(at for at in range(each.bit_length()) if each >> at & 1) for each in found]
+        return self._least(atoms.kind) + sum(4 + atoms.heaviness[at] for at in chosen)
 
 
 def _nodes(whole: Expression) -> Iterator[Expression]:

@@ -26,6 +26,8 @@ from temper.machine import (
     Value,
     initial,
 )
+from temper.verify.symbolic.ghosts import taken_ids
+from temper.verify.symbolic.moves import referred
 from temper.verify.symbolic.shapes import NOTHING, Term, Texts, Unencodable, few, has_spare, items_of, sorts
 from temper.verify.symbolic.system import AnySystem
 
@@ -42,6 +44,8 @@ class Decoded:
 
     view: Mapping[Address, Cell]
     idents: Mapping[Address, z3.ExprRef]
+    near: frozenset[Address]
+    """Those that were asked for; the others are there since one of these refers to them."""
 
 
 def decode(model: z3.ModelRef, before: AnySystem, known: Instances) -> Decoded:
@@ -55,11 +59,23 @@ class _Decoding:
         self.context = model.ctx.ref()
         self.codes: dict[Type, set[int]] = {}
         """Of each type of texts: the codes that something mentions."""
+        self.view: dict[Address, Cell] = {}
+        self.idents: dict[Address, z3.ExprRef] = {}
+        self.sets: list[tuple[Address, int, SetType, Term]] = []
+        """Sets without end, and where they are: what is in them is known once everything else is read."""
 
     def system(self, before: AnySystem, known: Instances) -> Decoded:
-        view: dict[Address, Cell] = {}
-        idents: dict[Address, z3.ExprRef] = {}
-        sets: list[tuple[Address, int, SetType, Term]] = []
+        self._read(before, known)
+        near = frozenset(self.idents)
+        self._read(before, self._far(before))
+        for address, at, type_, (array, size) in self.sets:
+            cell = self.view[address]
+            members = frozenset(self._members(type_, array, self._int(size)))
+            self.view[address] = cell._replace(data=(*cell.data[:at], members, *cell.data[at + 1 :]))
+        return Decoded(self.view, self.idents, near)
+
+    def _read(self, before: AnySystem, known: Instances) -> None:
+        """Reads the instances that exist in the model."""
         for name, terms in known.items():
             entity = before.table.entity(name)
             for ident in terms:
@@ -67,7 +83,7 @@ class _Decoding:
                 if not 0 <= place < len(entity.states):
                     continue
                 address = Address(name, self._text(RefType(name), self._int(ident)) or "")
-                if address in view:
+                if address in self.view:
                     continue
                 data: list[Value] = []
                 for at, field in enumerate(entity.fields):
@@ -77,17 +93,26 @@ class _Decoding:
                         data.append(field.initial)
                         continue
                     if isinstance(field.type, SetType) and few(field.type.of) is None:
-                        sets.append((address, at, field.type, term))
+                        self.sets.append((address, at, field.type, term))
                         data.append(frozenset())
                     else:
                         data.append(self._value(field.type, term))
-                view[address] = Cell(name, address.id, entity.states[place], tuple(data))
-                idents[address] = ident
-        for address, at, type_, (array, size) in sets:
-            cell = view[address]
-            members = frozenset(self._members(type_, array, self._int(size)))
-            view[address] = cell._replace(data=(*cell.data[:at], members, *cell.data[at + 1 :]))
-        return Decoded(view, idents)
+                self.view[address] = Cell(name, address.id, entity.states[place], tuple(data))
+                self.idents[address] = ident
+
+    def _far(self, before: AnySystem) -> Instances:
+        """Whom those that were read refer to, and what of the ids: else they would read as if they did not exist."""
+        found: dict[str, list[z3.ExprRef]] = {}
+        hidden = {entity.name for entity in before.table.entities}
+        for address, ident in self.idents.items():
+            for field, value in zip(before.table.entity(address.entity).fields, self.view[address].data, strict=True):
+                to = referred(field.type)
+                if to is None or value is None:
+                    continue
+                for entity in filter(hidden.__contains__, (to, taken_ids(to))):
+                    if Address(entity, str(value)) not in self.view:
+                        found.setdefault(entity, []).append(before.look(address.entity, ident, field.name)[0])
+        return found
 
     def _members(self, type_: SetType, array: z3.ExprRef, size: int) -> Iterator[Value]:
         """Of a set without end the members that something else mentions, and others as many as there are."""

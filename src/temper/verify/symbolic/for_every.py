@@ -14,9 +14,10 @@ from temper.verify.prover import Proofs
 from temper.verify.symbolic.clauses import is_lemma
 from temper.verify.symbolic.every import EveryInduction, ForEvery
 from temper.verify.symbolic.ghosts import Ghosts
-from temper.verify.symbolic.keyed import is_keyed, keyed
+from temper.verify.symbolic.keyed import keyed
 from temper.verify.symbolic.known import Known
 from temper.verify.symbolic.left_open import OpenInduction, lifted
+from temper.verify.symbolic.opening import is_keyed
 from temper.verify.symbolic.proofs import goals, leaning
 from temper.verify.symbolic.shapes import Unencodable
 

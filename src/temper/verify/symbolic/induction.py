@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from time import process_time
 from typing import TypeAlias
 
@@ -25,6 +24,7 @@ from temper.verify.symbolic.ghosts import OWNER, TO, Ghosts
 from temper.verify.symbolic.goals import Always, Goal, holds, witnesses
 from temper.verify.symbolic.moves import Move, Moves, referred
 from temper.verify.symbolic.samples import Samples
+from temper.verify.symbolic.settling import settled
 from temper.verify.symbolic.shapes import Texts, Unencodable
 from temper.verify.symbolic.system import FirstSystem
 
@@ -34,8 +34,6 @@ KNOWN_MAX = 24
 """So many instances at most matter to one question; more are left unknown."""
 FAR_MAX = 2
 """How many references are followed from what matters."""
-TRIED_MAX = 48
-"""So many lemmas are tried on a question before one is believed that leaves it open."""
 GIVEN_UP_MAX = 12
 """After so many lemmas that came to nothing a goal is left open."""
 
@@ -247,7 +245,7 @@ class Induction:
         asked.remind(goal, [each for each in usual.values() if each[0].name in self.believed])
         while self.queries <= self.queries_max:
             marks = asked.marks_of(self.believed)
-            answer = self._check(asked.solver, *marks, question)
+            answer = self.check(asked.solver, *marks, question)
             if answer == z3.unsat:
                 core = {mark.get_id() for mark in asked.solver.unsat_core()}
                 leant = {name for name, mark in asked.marks.items() if mark.get_id() in core}
@@ -258,51 +256,36 @@ class Induction:
             if answer != z3.sat:
                 return f"the solver gave up on: {move.name}"
             found = asked.found(goal)
-            if found is None or self._recall(asked, found):
+            if found is None or self.told(self.believed.values(), asked, found):
                 continue
-            if not self._believe(asked, question, found):
+            if not self._believe(goal, asked, question, found):
                 return f"not kept by: {move.name}"
         return "the time is over"
 
-    def _recall(self, asked: _Asked, found: Decoded) -> bool:
-        """Tells the solver what is believed of instances that it has got wrong."""
+    def _believe(self, goal: Goal, asked: _Asked, question: z3.BoolRef, found: Decoded) -> bool:
+        """Believes lemmas with which the question has no counterexample; says whether there are any."""
+        if self.clauses is None:
+            return False
+        open_ = _Question(self, goal, asked, question)
+        chosen = settled(open_, found, self.clauses, self.believed, self.given_up)
+        for name, belief in chosen.items():
+            if self._is_known_at_first(belief):
+                self.believed[name] = belief
+            else:
+                self.given_up.add(name)
+        return bool(chosen)
+
+    def told(self, beliefs: Iterable[Always], asked: _Asked, found: Decoded) -> bool:
+        """Tells the solver what these say of instances that it has got wrong; False if it has got none wrong."""
         told = False
-        for belief in self.believed.values():
+        for belief in beliefs:
             for binding in self._look(belief)(found.view):
                 told |= asked.tell(belief, binding, found)
         return told
 
-    def _believe(self, asked: _Asked, question: z3.BoolRef, found: Decoded) -> bool:
-        """Believes a lemma that excludes the system; says whether there is one.
-
-        Best is one that settles the question for all systems with these control states: the others exclude what has
-        little to do with it.
-        """
-        if self.clauses is None:
-            return False
-        fresh = (
-            Always(lemma)
-            for lemma in self.clauses.excluding(found, frozenset(asked.move.before.asked))
-            if lemma.name not in self.given_up and lemma.name not in self.believed
-        )
-        tried: list[Always] = []
-        here = asked.pinned(found)
-        for belief in islice(fresh, TRIED_MAX):
-            if not self._is_known_at_first(belief):
-                self.given_up.add(belief.name)
-                continue
-            tried.append(belief)
-            bindings = self._look(belief)(found.view)
-            assert bindings, "the lemma excludes the system"
-            for binding in bindings:
-                asked.tell(belief, binding, found)
-            marks = asked.marks_of([*self.believed, belief.name])
-            if self._check(asked.solver, *marks, question, here) == z3.unsat:
-                self.believed[belief.name] = belief
-                return True
-        for belief in tried[:1]:
-            self.believed[belief.name] = belief
-        return bool(tried)
+    def is_worth_asking(self) -> bool:
+        """Whether there are questions left."""
+        return self.queries <= self.queries_max
 
     def _is_known_at_first(self, belief: Always) -> bool:
         first = FirstSystem(self.ghosts.table, self.texts)
@@ -312,14 +295,14 @@ class Induction:
             return False
         solver = self.solver()
         solver.add(z3.Not(goal))
-        return bool(self._check(solver) == z3.unsat)
+        return bool(self.check(solver) == z3.unsat)
 
     def _look(self, belief: Always) -> Breaker:
         if belief.name not in self._looks:
             self._looks[belief.name] = breaker(self.ghosts.table, belief.claim)
         return self._looks[belief.name]
 
-    def _check(self, solver: z3.Solver, *assumptions: z3.BoolRef) -> z3.CheckSatResult:
+    def check(self, solver: z3.Solver, *assumptions: z3.BoolRef) -> z3.CheckSatResult:
         """What the solver says within its time; `unknown` when ours is over."""
         left = int(self._left() * 1000)
         if left <= 0:
@@ -334,6 +317,33 @@ class Induction:
         left = self.until - process_time()
         self.is_cut |= left <= 0
         return left
+
+
+class _Question:
+    """One way in which a move may break a goal, as those ask it who look for lemmas."""
+
+    def __init__(self, induction: Induction, goal: Goal, asked: _Asked, broken: z3.BoolRef) -> None:
+        self.induction, self.goal, self.asked, self.broken = induction, goal, asked, broken
+
+    def ask(self, beliefs: Iterable[str]) -> z3.CheckSatResult:
+        """Whether there is a counterexample in which these hold, as far as they were told."""
+        return self.induction.check(self.asked.solver, *self.asked.marks_of(beliefs), self.broken)
+
+    def is_worth_asking(self) -> bool:
+        """Whether there is time for another counterexample."""
+        return self.induction.is_worth_asking()
+
+    def counterexample(self) -> Decoded | None:
+        """The last one; None if the solver has to be asked anew."""
+        return self.asked.found(self.goal)
+
+    def tell(self, beliefs: Iterable[Always], found: Decoded) -> bool:
+        """Says what they mean for what they get wrong in the counterexample; False if nothing was left to say."""
+        return self.induction.told(beliefs, self.asked, found)
+
+    def fields(self) -> frozenset[tuple[str, str]]:
+        """On which fields it hangs."""
+        return frozenset(self.asked.move.before.asked)
 
 
 class _Asked:
@@ -370,16 +380,6 @@ class _Asked:
             self.add_facts()
             self._questions[goal.name] = found
         return self._questions[goal.name]
-
-    def pinned(self, found: Decoded) -> z3.BoolRef:
-        """Assumed, it says that the instances found are in the control states in which they were found."""
-        here = z3.FreshBool("here")
-        states = []
-        for address, ident in found.idents.items():
-            place = self.ghosts.table.entity(address.entity).states.index(found.view[address].control)
-            states.append(self.move.before.look(address.entity, ident, "state")[0] == place)
-        self.solver.add(z3.Implies(here, z3.And(states)))
-        return here
 
     def found(self, goal: Goal) -> Decoded | None:
         """The instances that matter to the goal as the solver has them.

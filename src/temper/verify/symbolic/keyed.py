@@ -19,7 +19,6 @@ from temper.machine import (
     Expression,
     Family,
     Field,
-    IntType,
     MapType,
     Op,
     OptionType,
@@ -39,7 +38,7 @@ from temper.machine import (
 from temper.verify.budget import Budget
 from temper.verify.explicit import PlainSearch
 from temper.verify.symbolic.clauses import LEMMA
-from temper.verify.symbolic.opening import Opening
+from temper.verify.symbolic.opening import Opening, keys_of
 
 MEMBERS_MAX = 6
 """An enum with more members is not gone through."""
@@ -61,12 +60,6 @@ def keyed(family: Family, opening: Opening, sampled: int = SAMPLED) -> tuple[Pro
             if any(look(view) is not None for view in views):
                 del found[candidate.name]
     return tuple(found.values())
-
-
-def is_keyed(family: Family) -> bool:
-    """Whether some entity has something for each value of an open range."""
-    ends = {number for _, number in family.stand_ins}
-    return any(isinstance(key, IntType) and key.hi in ends for each in family.table.entities for key in _keys(each))
 
 
 def _views(member: TransitionTable) -> list[View]:
@@ -102,7 +95,7 @@ def _premises(entity: Entity) -> Iterator[Expression | None]:
 
 def _bodies(entity: Entity, opening: Opening, called: Mapping[Type, str]) -> Iterator[Expression]:
     """What is so for each key of an open range, for one at most, or not for two."""
-    for key in dict.fromkeys(filter(opening.is_open, _keys(entity))):
+    for key in dict.fromkeys(filter(opening.is_open, keys_of(entity))):
         each = _Every(key, called.get(key, ""))
         one = [*_atoms(entity, key, K)]
         other = [*_atoms(entity, key, L)]
@@ -166,14 +159,6 @@ def _said_of(entity: Entity, field: Field, key: Type, of: Expression) -> Iterato
             yield "is", _eq(own, of)
         case OptionType(held) if held == key:
             yield "is", _eq(own, Expression(Op.SOME, field.type, (of,)))
-
-
-def _keys(entity: Entity) -> Iterator[Type]:
-    """The types by which the entity has something for each of their values."""
-    for field in entity.fields:
-        match field.type:
-            case SetType(key) | MapType(key, _):
-                yield key
 
 
 # Expressions.

@@ -73,6 +73,20 @@ class Opening:
                 yield from (within(item, get(type_, term, (key,)), unset=True) for key in keys)
 
 
+def is_keyed(family: Family) -> bool:
+    """Whether some entity has something for each value of an open range."""
+    ends = {number for _, number in family.stand_ins}
+    return any(isinstance(key, IntType) and key.hi in ends for each in family.table.entities for key in keys_of(each))
+
+
+def keys_of(entity: Entity) -> Iterator[Type]:
+    """The types by which the entity has something for each of their values."""
+    for field in entity.fields:
+        match field.type:
+            case SetType(key) | MapType(key, _):
+                yield key
+
+
 _MEET = frozenset({Op.IN, Op.GET, Op.EQ})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 import z3
 
 from temper.machine import (
+    Family,
     Finding,
     Property,
     PropertyKind,
@@ -65,6 +66,7 @@ def proofs(
     known: Known | None = None,
     thorough: bool = True,
     done: Collection[str] = (),
+    family: Family | None = None,
 ) -> Answer:
     """What induction says, with the lemmas that the proofs take, or why there is no answer.
 
@@ -83,7 +85,8 @@ def proofs(
         again = _again(ghosts, asked, known, seconds_max) if known is not None and is_worth_it else None
         if again is not None:
             return again
-        return _answer(table, asked, Induction(ghosts, seconds_max, Samples(ghosts), (), questions).decide(asked))
+        samples = Samples(ghosts, family, thorough=thorough)
+        return _answer(table, asked, Induction(ghosts, seconds_max, samples, (), questions).decide(asked))
     except z3.Z3Exception as failed:
         return NoProofs(f"the solver gave up: {_words(failed)}")
 
