@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temper.verify.symbolic.clauses import FOUND_MAX, LITERALS_MAX, hitting_sets
+from temper.verify.symbolic.hitting import FOUND_MAX, LITERALS_MAX, Hitting
 
 BITS = 9
 MASKS = st.integers(0, 2**BITS - 1)
@@ -28,6 +28,6 @@ def least(mask: int, samples: list[int]) -> set[tuple[int, ...]]:
 
 @given(MASKS, st.lists(MASKS, min_size=1, max_size=12))
 def test_all_of_the_least_are_found_and_nothing_else(mask: int, samples: list[int]) -> None:
-    wanted, found = least(mask, samples), hitting_sets(mask, samples)
+    wanted, found = least(mask, samples), Hitting(samples, BITS).sets(mask)
     assert len(set(found)) == len(found)
     assert set(found) == wanted or (set(found) <= wanted and len(found) >= FOUND_MAX)

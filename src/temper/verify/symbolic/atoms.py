@@ -44,6 +44,8 @@ NUMBERS_MAX = 5
 KEYS_MAX = 16
 """A type with more values is not gone through key by key."""
 X, Y, K = "x", "y", "k"
+GHOST, NUMBER = 4, 12
+"""How heavy it is to speak of what is armed or how much is pending, and of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,10 @@ class Atoms:
 
 
 def _heaviness(node: Expression) -> int:
-    is_ghost = node.op is Op.READ and " " in node.name
-    is_number = node.op is Op.LITERAL and isinstance(node.type, IntType)
-    return 4 if is_ghost or is_number else 1
+    """What hangs on a number other than 0 is hardly so for more than the values that constants have."""
+    if node.op is Op.LITERAL and isinstance(node.type, IntType):
+        return NUMBER if node.value else GHOST
+    return GHOST if node.op is Op.READ and " " in node.name else 1
 
 
 def _fields(atom: Expression) -> frozenset[tuple[str, str]]:
