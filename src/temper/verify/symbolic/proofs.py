@@ -28,7 +28,7 @@ from temper.verify.symbolic.known import Known
 from temper.verify.symbolic.ranking import ranked
 from temper.verify.symbolic.samples import Samples
 
-QUESTIONS = (60,)
+QUESTIONS = (70,)
 """So many questions for each property are always worth it."""
 QUESTIONS_THOROUGH = (150, 1_500, 6_000)
 """So many are asked in each round where proofs are wanted; what is shown in one is known in the next."""

@@ -18,7 +18,7 @@ from temper.verify.symbolic.clauses import Clauses
 from temper.verify.symbolic.counterexample import Decoded
 from temper.verify.symbolic.goals import Always
 
-TRIED_MAX = 48
+TRIED_MAX = 16
 """So many lemmas against one counterexample are enough."""
 
 
