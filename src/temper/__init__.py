@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from temper.pipeline import Built, Judged, build, certify
     from temper.run import Runtime, World, open_runtime
+    from temper.sdk import effect, outcome
 
 __all__ = [
     "Applied",
@@ -46,8 +47,10 @@ __all__ = [
     "World",
     "build",
     "certify",
+    "effect",
     "next_steps",
     "open_runtime",
+    "outcome",
     "step",
     "universe",
 ]
