@@ -16,17 +16,23 @@ import pytest
 
 from support.durable import all_records, assert_whole
 from support.postgres import Server
+from support.refining import Refining
 from support.running import EVERY_ROLE
 from support.workload import FIRST, System, workload
 from temper.run import Done, MemoryStore, PostgresStore, SqliteStore, Store, work
 
 
 def run(real: Store, fault: Callable[[int], str]) -> System:
+    """Through the whole workload, each transaction on its way held against the law of refinement."""
+
     async def whole() -> System:
-        system = System(real, fault)
+        refining = Refining(real)
+        system = System(refining, fault)
         await workload(system)
         await check_answers(system)
         await system.end()
+        assert refining.departed is None, refining.departed
+        assert refining.checked == len(real.records(None, 0, 1_000_000)) > 25, "every record was looked at"
         return system
 
     return asyncio.run(whole())

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import psycopg
 
-from support.durable import assert_whole
+from support.durable import assert_one_run, assert_whole
 from support.postgres import Server
 from support.running import EVERY_ROLE, trusted, turn
 from temper.machine import TransitionTable
@@ -114,8 +114,10 @@ class Nodes:
                 await node.runtime.quiet()
 
     def check(self) -> None:
-        """The law of every store, told from one node's sight."""
-        assert_whole(self.living[0].store)
+        """The laws of every store, told from one node's sight: what all nodes did is one run, by the numbers."""
+        store = self.living[0].store
+        assert_whole(store)
+        assert_one_run(store)
 
 
 def both(*work: Any) -> Any:

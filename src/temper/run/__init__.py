@@ -42,6 +42,8 @@ from temper.run.world import (
 )
 
 if TYPE_CHECKING:
+    from temper.run.abstraction import abstracted
+    from temper.run.refinement import Departure, departure
     from temper.run.store.postgres import PostgresStore
     from temper.run.store.sqlite import SqliteStore
 
@@ -56,6 +58,7 @@ __all__ = [
     "Attempts",
     "CellMapper",
     "Completed",
+    "Departure",
     "Done",
     "EffectSeen",
     "Failed",
@@ -91,6 +94,8 @@ __all__ = [
     "Version",
     "Waiting",
     "World",
+    "abstracted",
+    "departure",
     "done_to_json",
     "lineage_of",
     "live_images",
@@ -103,7 +108,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """A store brings its database's driver with it, so it is imported when it is first asked for."""
+    """What brings much with it is imported when it is first asked for: a store its driver, a law what it checks."""
     if name == "SqliteStore":
         from temper.run.store.sqlite import SqliteStore
 
@@ -112,4 +117,8 @@ def __getattr__(name: str) -> object:
         from temper.run.store.postgres import PostgresStore
 
         return PostgresStore
+    if name in {"Departure", "abstracted", "departure"}:
+        from temper.run import abstraction, refinement
+
+        return getattr(abstraction if name == "abstracted" else refinement, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
