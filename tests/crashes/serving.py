@@ -1,6 +1,8 @@
 """A process to be killed: makes calls as fast as it can and says on standard output what was acknowledged.
 
-python serving.py STORE SEED
+python serving.py STORE SEED [SCHEMA FOLDER]
+
+With a schema, STORE is the address of a database that other processes serve from as well.
 """
 
 from __future__ import annotations
@@ -12,28 +14,56 @@ from pathlib import Path
 
 from support.parcels import PARCELS
 from support.running import EVERY_ROLE, table_of, trusted
-from temper.run import Ask, Done, Runtime, SqliteStore, SystemChance, SystemClock, World, open_runtime
+from temper.run import (
+    Ask,
+    Done,
+    PostgresStore,
+    Retryable,
+    Runtime,
+    SqliteStore,
+    Store,
+    SystemChance,
+    SystemClock,
+    World,
+    open_runtime,
+)
 
 CALLERS = 8
+LEASE_MILLISECONDS = 1_000
+AGAIN_SECONDS = 0.1
+COMMON = "common"
+"""An instance that every process calls."""
 
 
-async def main(path: Path, seed: str) -> None:
-    asked = os.open(f"{path}.asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def opened(where: str, schema: str) -> Store:
+    if schema:
+        more = {"lease_milliseconds": LEASE_MILLISECONDS}
+        return PostgresStore(where, schema_name=schema, identity="torture", **more)
+    return SqliteStore(where, identity="torture")
+
+
+async def main(where: str, seed: str, schema: str = "", folder: str = "") -> None:
+    asked = os.open(
+        str(Path(folder or Path(where).parent) / f"{Path(where).name}.asked"), os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    )
 
     async def receive(ask: Ask) -> object:
         os.write(asked, f"{ask.effect} {ask.key}\n".encode())
         await asyncio.sleep(0)
         return {"outcome": "shipped", "fields": {"code": ask.key}} if ask.effect == "ship" else "rung"
 
-    store = SqliteStore(path, identity="torture")
-    world = World(SystemClock(), SystemChance(), store, {"ship": receive, "ring": receive})
+    world = World(SystemClock(), SystemChance(), opened(where, schema), {"ship": receive, "ring": receive})
     runtime = await open_runtime(world, trusted(table_of(PARCELS)))
     assert isinstance(runtime, Runtime), runtime
     say("ready")
 
     async def call(id_: str, action: str, **args: object) -> None:
-        key = f"{id_}-{action}"
-        answer = await runtime.call("Parcel", id_, action, args, caller="ann", roles=EVERY_ROLE, key=key)
+        key = str(args.pop("key", f"{id_}-{action}"))
+        while True:
+            answer = await runtime.call("Parcel", id_, action, args, caller="ann", roles=EVERY_ROLE, key=key)
+            if not isinstance(answer, Retryable):
+                break
+            await asyncio.sleep(AGAIN_SECONDS)
         assert isinstance(answer, Done), answer
         say(f"{key} {answer.record} {answer.state}")
 
@@ -43,7 +73,11 @@ async def main(path: Path, seed: str) -> None:
             await call(id_, "pack", label="books")
             await call(id_, "raise_level")
             await call(id_, "send" if turn % 2 else "ring")
+            if schema:
+                await call(COMMON, "annotate", note=id_, key=f"{id_}-common")
 
+    if schema:
+        await call(COMMON, "pack", label="everybody's")
     await asyncio.gather(*(caller(number) for number in range(CALLERS)))
 
 
@@ -52,4 +86,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(*sys.argv[1:]))

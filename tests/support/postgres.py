@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +45,10 @@ class Server:
         if self._user:
             shutil.chown(folder, NOBODY, NOBODY)
         data = str(folder / "data")
-        self._run(["initdb", "-D", data, "-U", "temper", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"])
+        made = ["-U", "temper", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        with (folder / "said").open("ab") as said:
+            command = [str(found / "initdb"), "-D", data, *made]
+            subprocess.run(command, check=True, stdout=said, stderr=said, **self._given)
         self.start()
 
     @property
@@ -61,40 +67,57 @@ class Server:
         return self.url.replace("/postgres?", f"/{name}?")
 
     def start(self) -> None:
-        options = (
-            f"-k {self._folder} -c listen_addresses='' -c max_connections=200 -c fsync={'on' if self._fsync else 'off'}"
-        )
-        log = str(self._folder / "log")
-        self._run(["pg_ctl", "-D", str(self._folder / "data"), "-w", "-l", log, "-o", options, "start"])
-
-    def stop(self, *, mode: str = "fast") -> None:
-        """`immediate` is as if the machine had lost its power."""
-        self._run(["pg_ctl", "-D", str(self._folder / "data"), "-w", "-m", mode, "stop"])
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder)]
+        for setting in ("listen_addresses=", "max_connections=200", f"fsync={'on' if self._fsync else 'off'}"):
+            command += ["-c", setting]
+        with (self._folder / "log").open("ab") as log:
+            given = {"stdout": log, "stderr": log, "preexec_fn": _die_together, **self._given}
+            self._process = subprocess.Popen(command, **given)
+        while True:
+            try:
+                psycopg.connect(self.url).close()
+            except psycopg.OperationalError:
+                assert self._process.poll() is None, (self._folder / "log").read_text(encoding="utf-8")
+                threading.Event().wait(0.01)
+            else:
+                return
 
     def restart(self) -> None:
-        """Die without a word, and come back."""
-        self.stop(mode="immediate")
+        """Die without a word, as if the machine had lost its power, and come back."""
+        self._end()
         self.start()
 
     def remove(self) -> None:
-        self.stop(mode="immediate")
+        self._end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _run(self, command: Sequence[str]) -> None:
-        program = str(self._programs / command[0])
+    def _end(self) -> None:
+        assert self._process is not None, "it was started"
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
+
+    @property
+    def _given(self) -> dict[str, Any]:
         environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-        given: dict[str, Any] = {"cwd": self._folder, "env": environment, "stdin": subprocess.DEVNULL, **self._user}
-        with (self._folder / "said").open("ab") as said:
-            subprocess.run([program, *command[1:]], check=True, stdout=said, stderr=said, **given)
+        return {"cwd": self._folder, "env": environment, "stdin": subprocess.DEVNULL, **self._user}
 
 
-def serve() -> Server:
+def _die_together() -> None:
+    """A test run that is killed leaves no server behind: the kernel ends it with us."""
+    if sys.platform == "linux":
+        PROCESS.prctl(DEATH_SIGNAL, signal.SIGQUIT)
+
+
+PROCESS, DEATH_SIGNAL = ctypes.CDLL(None), 1
+
+
+def serve(*, fsync: bool = False) -> Server:
     """A server, or a word why there is none; in CI there always is."""
     if programs() is None:
         if os.environ.get("CI"):
             raise AssertionError(MISSING)
         pytest.skip(MISSING)
-    return Server(Path(tempfile.mkdtemp(prefix="pg-")))
+    return Server(Path(tempfile.mkdtemp(prefix="pg-")), fsync=fsync)
 
 
 def reap(process: subprocess.Popen[Any]) -> None:
