@@ -20,7 +20,7 @@ WAYS = {
     "command": ("environment", "memory"),
     "python": ("memory",),
     "wasm": ("fuel", "memory"),
-    "mcp": ("environment", "headers", "outcome", "secret"),
+    "mcp": ("environment", "headers", "outcome"),
     "worker": (),
 }
 """The ways to handle an effect, each with its own keys."""
