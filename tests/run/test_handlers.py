@@ -16,7 +16,8 @@ import pytest
 from support.parcels import PARCELS
 from support.running import table_of
 from support.tree import ROOT
-from temper.run import Ask, AttemptFailedError, HandlersBrokenError, load_handlers
+from temper.run import Ask, AttemptFailedError, Fuse, HandlersBrokenError, Limits, Rate, load_handlers
+from temper.run.handlers import load_limits
 from temper.run.handlers.http import HttpHandler
 from temper.run.handlers.wire import ANSWER_BYTES_MAX
 
@@ -286,8 +287,11 @@ def test_other_files_are_no_handlers(tmp_path: Path) -> None:
 
 def test_the_file_that_the_reference_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (ROOT / "docs" / "reference" / "handlers.md").read_text(encoding="utf-8")
-    shown = dict(re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL))
+    shown: dict[str, str] = {}
+    for kind, text in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL):
+        shown.setdefault(kind, text)
     written(tmp_path, "handlers.py", shown["python"])
+    written(tmp_path, "decide.wat", shown["text"])
     written(tmp_path, "probe", "#!/bin/sh\n").chmod(0o755)
     (tmp_path / "acme").mkdir()
     written(tmp_path, "acme/__init__.py", "")
@@ -295,7 +299,15 @@ def test_the_file_that_the_reference_shows(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("ROUTER_TOKEN", "PROBE_TOKEN"):
         monkeypatch.setenv(name, "t")
-    found = load_handlers(written(tmp_path, "temper.toml", shown["toml"]))
-    assert sorted(found) == ["notify", "probe", "shift_traffic"]
+    monkeypatch.setenv("ROUTER_SECRET", "whsec_" + "QUFB" * 8)
+    path = written(tmp_path, "temper.toml", shown["toml"])
+    found = load_handlers(path)
+    ways = {name: str(getattr(handler, "way", "")) for name, handler in found.items()}
+    assert ways == {
+        "shift_traffic": "http router.example", "probe": "command", "notify": "python", "decide": "wasm",
+        "file_ticket": "mcp create_ticket",
+    }  # fmt: skip
+    assert load_limits(path)["shift_traffic"] == Limits(4, Rate(100, 60_000), 5_000, Fuse(5, 30_000))
     assert isinstance(found["shift_traffic"], HttpHandler)
     assert found["shift_traffic"].headers == {"Authorization": "Bearer t"}
+    assert asyncio.run(found["decide"](ASK)) == {"outcome": "healthy"}  # type: ignore[arg-type]

@@ -25,8 +25,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SERVING = ("make up", "temper up")
-READING = ("temper log", "temper get", "temper list", "temper deliveries", "temper timers", "temper can")
+SERVING = ("make up", "temper up", "temper worker")
+READING = (
+    "temper log",
+    "temper letters",
+    "temper attempts",
+    "temper effects",
+    "temper get",
+    "temper list",
+    "temper deliveries",
+    "temper timers",
+    "temper can",
+)
 SECONDS_MAX = 90.0
 PATIENCE_SECONDS = 20.0
 QUIET_SECONDS = 1.0
@@ -190,7 +200,7 @@ class Session:
         stream, output = server.stdout, b""
         deadline = time.monotonic() + SECONDS_MAX
         while self._goes_on(output.decode(), each) and time.monotonic() < deadline:
-            patience = QUIET_SECONDS if self._announced() else deadline - time.monotonic()
+            patience = QUIET_SECONDS if self._announced() and output else deadline - time.monotonic()
             if not select.select([stream], [], [], patience)[0]:
                 break
             read = os.read(stream.fileno(), 65_536)

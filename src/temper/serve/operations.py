@@ -52,6 +52,7 @@ RECORD = record_of(
     state=MAYBE_TEXT,
     changes=DATA,
     handed_on=list_of(TEXT),
+    consumed=list_of(TEXT),
     note=TEXT,
     table=TEXT,
 )

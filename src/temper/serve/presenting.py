@@ -133,6 +133,7 @@ def record_to_json(record: Mapping[str, Any]) -> dict[str, Any]:
         "state": record.get("state"),
         "changes": record.get("data", record.get("set", {})),
         "handed_on": [handed_on(made["delivery"]) for made in record.get("made", [])],
+        "consumed": [f"{place}-{round_}" for place, round_ in record.get("consumed", [])],
         "note": record.get("note", ""),
         "table": record["table"],
     }

@@ -26,8 +26,11 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if terminal.as_json:
         terminal.answer({"entity": entity, "id": instance, "records": records})
         return 0
-    head = ("seq", "at", "action", "by", "state", "changes", "hands on")
-    for number, line in enumerate(columns([head, *map(_row, records)])):
+    head = ("seq", "at", "action", "by", "state", "changes", "hands on", "note")
+    rows = [head, *map(_row, records)]
+    if not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
+    for number, line in enumerate(columns(rows)):
         terminal.say(terminal.style(line, "bold") if number == 0 else line)
     return 0
 
@@ -82,7 +85,9 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
     by = record["caller"] or record["cause"]
     changes = ", ".join(f"{name}={_short(value)}" for name, value in record["changes"].items())
     at = str(record["at"]).replace("T", " ").replace("Z", "")
-    return (str(record["seq"]), at, record["action"], by, record["state"], changes, ", ".join(record["handed_on"]))
+    seq = "" if record["seq"] is None else str(record["seq"])
+    state, handed_on = record["state"] or "", ", ".join(record["handed_on"])
+    return (seq, at, record["action"], by, state, changes, handed_on, record["note"])
 
 
 def _short(value: Any) -> str:
