@@ -11,6 +11,7 @@ import cProfile
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from temper.machine import Certificate, Certified, table_hash
@@ -58,7 +59,10 @@ async def main(given: argparse.Namespace) -> None:
     profile = cProfile.Profile() if given.profile else None
     if profile is not None:
         profile.enable()
+    used, first = time.thread_time(), time.process_time()
     await serve_until_stopped(application(service), opened)
+    used, whole = time.thread_time() - used, time.process_time() - first
+    sys.stderr.write(f"the loop's thread used {used:.2f} s of the {whole:.2f} s of processor time while it served\n")
     if profile is not None:
         profile.disable()
         profile.dump_stats(given.profile)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from temper.machine import Address, Rejected
+from temper.run.wording import quoted, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Done:
     record: int
     at: int
     repeated: bool = False
+    written: str = field(default="", repr=False, compare=False)
+    """`data` as JSON text, where it is at hand: it is needed more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,22 @@ def done_to_json(done: Done) -> dict[str, Any]:
 def rejected_to_json(rejected: Rejected | Problem) -> dict[str, Any]:
     """A rejection or problem as data."""
     return {"code": rejected.code, "message": rejected.message, "facts": [list(fact) for fact in rejected.facts]}
+
+
+def answer_text(answer: Done | Rejected) -> str:
+    """The JSON text of `answer_to_json`."""
+    if not isinstance(answer, Done):
+        return text(answer_to_json(answer))
+    return (
+        f'{{"applied":{{"entity":{quoted(answer.entity)},"id":{quoted(answer.id)},"action":{quoted(answer.action)}'
+        f',"state":{quoted(answer.state)},"seq":{answer.seq},"data":{data_text(answer)}'
+        f',"record":{answer.record},"at":{answer.at}}}}}'
+    )
+
+
+def data_text(done: Done) -> str:
+    """The data of the instance as JSON text."""
+    return done.written or text(done.data)
 
 
 def answer_to_json(answer: Done | Rejected) -> dict[str, Any]:

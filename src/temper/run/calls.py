@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from temper.machine import Address, Rejected
-from temper.run.answer import Done, Response, Retryable, Terminal, answer_from_json, answer_to_json
-from temper.run.codec import text
+from temper.run.answer import Done, Response, Retryable, Terminal, answer_from_json, answer_text
 from temper.run.driver import Driver, Entered, Trouble
 from temper.run.engine import Called
 from temper.run.record import Record
@@ -129,16 +128,17 @@ class Calls:
 
     async def _applied(self, request: Request, entered: Entered, record: Record, bound: str | None) -> Response:
         version = self._driver.version
-        cell = self._driver.instance(record.address).cell
+        cell, fields = entered.after.cell, version.fields[record.address.entity]
         done = Done(
             entity=cell.entity,
             id=cell.id,
             action=record.action,
             state=cell.control,
             seq=cell.seq,
-            data=version.fields[cell.entity].encode(cell.data),
+            data=fields.encode(cell.data),
             record=record.number,
             at=record.at,
+            written=fields.write(cell.data),
         )
         if request.key is not None and bound is not None:
             self._remember(request.key, bound, record.at, done)
@@ -158,7 +158,7 @@ class Calls:
         return why if end is None else failed(end)
 
     def _remember(self, key: str, bound: str, at: int, answer: Done | Rejected) -> None:
-        self._driver.journal.remember(AnswerRow(key, bound, at, text(answer_to_json(answer))))
+        self._driver.journal.remember(AnswerRow(key, bound, at, answer_text(answer)))
 
 
 def _ended(end: StoreError | None) -> StoreError | None:

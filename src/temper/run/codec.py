@@ -23,19 +23,12 @@ from temper.run.engine import Instance
 from temper.run.record import Pending, Record, kind_of, owner_of, receiver_of
 from temper.run.store.rows import CellRow, PendingRow
 from temper.run.version import Columns, Version
+from temper.run.wording import keys_text, pair_text, quoted, text, timers_text
 
 Versions = Mapping[str, Version]
 """Every version that was ever loaded, by hash."""
 
 _PLAIN = ("rule", "cause", "caller", "gate", "case", "before", "effect", "outcome", "note")
-
-
-_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-
-
-def text(data: Any) -> str:
-    """JSON text in ASCII: any string that Python can hold survives the way through a database."""
-    return _ENCODE(data)
 
 
 def record_to_json(version: Version, record: Record) -> dict[str, Any]:
@@ -57,6 +50,67 @@ def record_to_json(version: Version, record: Record) -> dict[str, Any]:
     if record.fields:
         data["fields"] = version.outcomes[record.effect, record.outcome].encode_pairs(record.fields)
     return data | _changes_to_json(version, record)
+
+
+def record_text(version: Version, record: Record, made: Sequence[str]) -> str:
+    """The JSON text of `record_to_json`, written piece by piece; `made` are the texts of what it hands on."""
+    entity, id_ = record.address
+    written = f'{{"number":{record.number},"at":{record.at},"table":"{record.table}"'
+    if entity:
+        written += f',"entity":{quoted(entity)},"id":{quoted(id_)}'
+    for name in _PLAIN:
+        value = getattr(record, name)
+        if value is not None and value != "":
+            written += f',"{name}":{quoted(value) if isinstance(value, str) else value}'
+    if record.roles:
+        written += f',"roles":[{",".join(map(quoted, record.roles))}]'
+    if record.action:
+        written += f',"action":{quoted(record.action)}'
+    if record.args:
+        written += f',"args":{version.params[entity, record.action].write_pairs(record.args)}'
+    if record.fields:
+        written += f',"fields":{version.outcomes[record.effect, record.outcome].write_pairs(record.fields)}'
+    return f"{written}{_changes_text(version, record, made)}}}"
+
+
+def _changes_text(version: Version, record: Record, made: Sequence[str]) -> str:
+    written = ""
+    if record.stepped or record.data is not None:
+        written = f',"state":{quoted(record.control)},"seq":{record.seq}'
+        columns = version.fields[record.address.entity]
+        if record.data is not None:
+            written += f',"data":{columns.write(record.data)}'
+        elif record.changes:
+            one = [f"{quoted(columns.names[at])}:{columns.writes[at](value)}" for at, value in record.changes]
+            written += f',"set":{{{",".join(one)}}}'
+    if record.stepped:
+        written += ',"stepped":true'
+    if record.timers is not None:
+        written += f',"timers":{timers_text(record.timers)}'
+    if made:
+        listed = [
+            f'{{"place":{each.place},"round":{each.round},"not_before":{each.not_before},"delivery":{delivery}}}'
+            for each, delivery in zip(record.made, made, strict=True)
+        ]
+        written += f',"made":[{",".join(listed)}]'
+    if record.consumed:
+        written += f',"consumed":{keys_text(record.consumed)}'
+    if record.withdrawn:
+        written += f',"withdrawn":{keys_text(record.withdrawn)}'
+    return written + (',"unhandled":true' if record.unhandled else "") + (',"burnt":true' if record.burnt else "")
+
+
+def delivery_text(version: Version, delivery: Delivery) -> str:
+    """The JSON text of `delivery_to_json`."""
+    if not isinstance(delivery, Effecting):
+        return text(delivery_to_json(version.table, delivery))
+    entity, action, case, position = delivery.site
+    return (
+        f'{{"kind":"effect","effect":{quoted(delivery.effect)},"round":{delivery.round}'
+        f',"owner":{pair_text(delivery.owner)},"site":[{quoted(entity)},{quoted(action)},{case},{position}]'
+        f',"args":{version.asks[delivery.effect].write_pairs(delivery.args)}'
+        f',"stamp":{delivery.stamp},"seq":{delivery.seq}}}'
+    )
 
 
 def _changes_to_json(version: Version, record: Record) -> dict[str, Any]:
@@ -147,8 +201,8 @@ def pending_args(version: Version, delivery: Delivery) -> dict[str, Any]:
             return version.params[entity, delivery.action].encode_pairs(delivery.args)
 
 
-def pending_row(version: Version, pending: Pending) -> PendingRow:
-    """The row of a pending delivery."""
+def pending_row(version: Version, pending: Pending, written: str | None = None) -> PendingRow:
+    """The row of a pending delivery; `written` is its delivery as text, where that is known already."""
     delivery = pending.delivery
     return PendingRow(
         pending.place,
@@ -160,7 +214,7 @@ def pending_row(version: Version, pending: Pending) -> PendingRow:
         pending.attempts,
         pending.not_before,
         pending.note,
-        text(delivery_to_json(version.table, delivery)),
+        written if written is not None else delivery_text(version, delivery),
     )
 
 
@@ -181,8 +235,8 @@ def cell_row(version: Version, instance: Instance) -> CellRow:
         cell.seq,
         cell.clock,
         None if due is None else min(due, INT_MAX),
-        text(cell.timers) if cell.timers else "[]",
-        text(version.fields[cell.entity].encode(cell.data)),
+        timers_text(cell.timers) if cell.timers else "[]",
+        version.fields[cell.entity].write(cell.data),
         text(instance.marks) if instance.marks else "[]",
         int(instance.burnt),
     )

@@ -66,8 +66,9 @@ class Obeys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """An input was taken: what it asks for, and the transaction to wait for."""
+    """An input was taken: the instance after it, what it asks for, and the transaction to wait for."""
 
+    after: Instance
     commands: tuple[Command, ...]
     gathering: Gathering
 
@@ -173,7 +174,7 @@ class Driver:
                 self._rest(held, address, record, commands)
                 gathering.is_work |= record.rule != "call"
             self.committer.flush()
-        return Entered(commands, gathering)
+        return Entered(after, commands, gathering)
 
     def note(self, pending: Pending) -> Gathering | None:
         """Keep book-keeping about a delivery; None if nothing is taken now or the delivery is not pending any more."""

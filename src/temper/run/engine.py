@@ -222,7 +222,7 @@ def _called(version: Version, instance: Instance, given: Called, moment: Moment)
         caller=given.caller,
         roles=tuple(sorted(given.roles)),
         action=given.action,
-        args=tuple(given.args.items()),
+        args=tuple([(name, given.args[name]) for name in version.params[cell.entity, given.action].names]),
     )
     record = _stepped(version, instance, cell, outcome, record, moment)
     after, commands = _append(instance, record)

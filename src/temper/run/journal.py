@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from temper.machine import Address, absent
-from temper.run.codec import Versions, cell_row, pending_row, record_from_json, record_to_json, text
+from temper.run.codec import Versions, cell_row, delivery_text, pending_row, record_from_json, record_text
 from temper.run.engine import Instance, absorb
 from temper.run.record import Pending, Record
 from temper.run.store.rows import GENESIS, AnswerRow, Batch, CertificateRow, Head, Noted, RecordRow, VersionRow
@@ -61,7 +61,8 @@ class Journal:
     def append(self, version: Version, record: Record, after: Instance | None) -> None:
         """Write a record, the instance after it (None if there is none to keep) and what it did to deliveries."""
         assert record.number == self.next_record, f"record {record.number} where {self.next_record} is due"
-        body = text(record_to_json(version, record))
+        made = [delivery_text(version, pending.delivery) for pending in record.made]
+        body = record_text(version, record, made)
         chain = chained(self._head.chain, body)
         place = max((self._head.place, *(pending.place for pending in record.made)))
         self._head = self._head._replace(record=record.number, place=place, chain=chain)
@@ -70,8 +71,8 @@ class Journal:
             self._changed[record.address] = (version, after)
         if record.consumed or record.withdrawn:
             self._remove((*record.consumed, *record.withdrawn))
-        for pending in record.made:
-            self._batch.made[pending.place] = pending_row(version, pending)
+        for pending, written in zip(record.made, made, strict=True):
+            self._batch.made[pending.place] = pending_row(version, pending, written)
         self._is_empty = False
 
     def _remove(self, keys: Iterable[tuple[int, int]]) -> None:

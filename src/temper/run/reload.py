@@ -25,7 +25,7 @@ from temper.machine import (
 from temper.run.admission import Plan, plan
 from temper.run.answer import Problem
 from temper.run.calls import failed
-from temper.run.codec import cell_from_row, text
+from temper.run.codec import cell_from_row
 from temper.run.driver import Driver
 from temper.run.engine import Instance, absorb
 from temper.run.journal import Journal
@@ -34,6 +34,7 @@ from temper.run.record import Pending, Record, owner_of, receiver_of
 from temper.run.store.protocol import Store, StoreError
 from temper.run.store.rows import CertificateRow, VersionRow
 from temper.run.version import Version, stage
+from temper.run.wording import text
 from temper.run.work import all_pending
 from temper.run.world import World
 

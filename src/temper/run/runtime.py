@@ -144,6 +144,10 @@ class Runtime:
         """The table in force."""
         return self._driver.version.table
 
+    def is_live(self, entity: str) -> bool:
+        """Whether the table in force has this entity, and not as a part of the world."""
+        return self._driver.version.live(entity) is not None
+
     @property
     def table_hash(self) -> str:
         """Its name, as records carry it."""

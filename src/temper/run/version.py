@@ -35,6 +35,7 @@ from temper.machine import (
     templates,
     to_json,
 )
+from temper.run.wording import Write, text, value_writer, writer
 
 Encode = Callable[[Value], Any]
 Decode = Callable[[Any], Value]
@@ -49,6 +50,12 @@ class Columns:
     index: Mapping[str, int]
     coded: tuple[tuple[int, Encode, Decode], ...]
     """Only the places whose values are not JSON as they are."""
+    write: Write
+    """All values as JSON text."""
+    writes: tuple[Callable[[Any], str], ...]
+    """Each value as JSON text, by its place."""
+    readers: Mapping[str, Decode]
+    """By name: what reads JSON data that is given from outside."""
 
     def encode(self, values: tuple[Value, ...]) -> dict[str, Any]:
         data: dict[str, Any] = dict(zip(self.names, values, strict=True))
@@ -61,6 +68,12 @@ class Columns:
         for index, _, decode in self.coded:
             values[index] = decode(values[index])
         return tuple(values)
+
+    def write_pairs(self, pairs: Args) -> str:
+        """Values that come with their names as JSON text: quickly if they are all there, in their order."""
+        if len(pairs) == len(self.names) and all(pair[0] == name for pair, name in zip(pairs, self.names, strict=True)):
+            return self.write([value for _, value in pairs])
+        return text(self.encode_pairs(pairs))
 
     def encode_pairs(self, pairs: Args) -> dict[str, Any]:
         """The same for values that come with their names, perhaps not all of them."""
@@ -131,7 +144,10 @@ def columns(places: Any) -> Columns:
     pairs: list[tuple[str, Type]] = list(places)
     coded = tuple((i, _encoder(t), _decoder(t)) for i, (_, t) in enumerate(pairs) if not _is_plain(t))
     names = tuple(name for name, _ in pairs)
-    return Columns(names, tuple(t for _, t in pairs), {name: i for i, name in enumerate(names)}, coded)
+    index = {name: i for i, name in enumerate(names)}
+    writes = tuple(value_writer(type_) for _, type_ in pairs)
+    readers = {name: _reader(type_) for name, type_ in pairs}
+    return Columns(names, tuple(t for _, t in pairs), index, coded, writer(pairs), writes, readers)
 
 
 def is_single(version: Version, address: Address) -> bool:
@@ -148,6 +164,15 @@ def _spawns_max(entity: Entity) -> int:
 def _is_plain(type_: Type) -> bool:
     inner = type_.of if isinstance(type_, OptionType) else type_
     return isinstance(inner, BoolType | IntType | EnumType | StrType | PrincipalType | RefType)
+
+
+def _reader(type_: Type) -> Decode:
+    """As `from_json`; what is plainly of its type is not looked at twice."""
+    if isinstance(type_, IntType):
+        return lambda data: data if type(data) is int else from_json(type_, data)
+    if isinstance(type_, StrType | EnumType | PrincipalType | RefType):
+        return lambda data: data if type(data) is str else from_json(type_, data)
+    return lambda data: from_json(type_, data)
 
 
 def _encoder(type_: Type) -> Encode:

@@ -40,9 +40,15 @@ class Asked:
         return text
 
 
+class JsonText(str):
+    """JSON data that is written already."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an operation answers: JSON data, or text where the catalogue says so."""
+    """What an operation answers: JSON data, perhaps written already, or text where the catalogue says so."""
 
     data: Any
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -18,8 +18,9 @@ def parse_body(data: bytes) -> Any:
         return {}
     try:
         text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        value = _DECODER.decode(text)
+        if "\\u" in text:  # only an escape can stand for half of a surrogate pair: UTF-8 itself has none
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as wrong:
         raise _broken(f"it is not UTF-8: {wrong.reason} at byte {wrong.start}") from None
     except UnicodeEncodeError:
@@ -44,6 +45,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+"""Made once: `json.loads` makes one for each call."""
 
 
 def _broken(why: str) -> ProblemError:

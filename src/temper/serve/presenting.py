@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from temper.machine import TIME, Rejected, to_json
 from temper.run import Done, EffectSeen, LetterSeen, Option, Seen, Waiting
+from temper.run.answer import data_text
 from temper.run.book import AttemptNote
+from temper.run.wording import quoted
+from temper.serve.asking import JsonText
 
 
 def seen_to_json(seen: Seen) -> dict[str, Any]:
@@ -23,19 +27,13 @@ def seen_to_json(seen: Seen) -> dict[str, Any]:
     }
 
 
-def done_to_json(done: Done) -> dict[str, Any]:
-    """An applied call."""
-    return {
-        "action": done.action,
-        "entity": done.entity,
-        "id": done.id,
-        "state": done.state,
-        "seq": done.seq,
-        "data": dict(done.data),
-        "at": moment(done.at),
-        "record": done.record,
-        "repeated": done.repeated,
-    }
+def done_text(done: Done) -> JsonText:
+    """An applied call, as JSON text: it is answered more often than anything else."""
+    return JsonText(
+        f'{{"action":{quoted(done.action)},"entity":{quoted(done.entity)},"id":{quoted(done.id)}'
+        f',"state":{quoted(done.state)},"seq":{done.seq},"data":{data_text(done)},"at":{quoted(moment(done.at))}'
+        f',"record":{done.record},"repeated":{"true" if done.repeated else "false"}}}'
+    )
 
 
 def rejected_to_json(rejected: Rejected) -> dict[str, Any]:
@@ -157,6 +155,7 @@ def handed_on(delivery: Mapping[str, Any]) -> str:
             return f"refusal of {delivery['of']['action']}: {delivery['reason']}"
 
 
+@lru_cache(maxsize=256)  # what is answered at one time happened at about one time
 def moment(milliseconds: int) -> str:
     """A time as JSON writes it."""
     return str(to_json(TIME, milliseconds))

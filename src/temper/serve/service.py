@@ -18,7 +18,7 @@ from temper.serve.openapi import args_schema, openapi
 from temper.serve.operating import OperatingService
 from temper.serve.operations import STATUSES
 from temper.serve.presenting import (
-    done_to_json,
+    done_text,
     moment,
     option_to_json,
     record_to_json,
@@ -151,12 +151,12 @@ class Service(OperatingService):
 
     async def call(self, asked: Asked) -> Answer:
         done = await self._call(asked, asked.given["id"])
-        return Answer(done_to_json(done), _tag(done))
+        return Answer(done_text(done), _tag(done))
 
     async def create(self, asked: Asked) -> Answer:
         done = await self._call(asked, None)
         where = f"/v1/{self.name}/{done.entity}/{quote(done.id, safe='')}"
-        return Answer(done_to_json(done), {**_tag(done), "Location": where})
+        return Answer(done_text(done), {**_tag(done), "Location": where})
 
     async def _call(self, asked: Asked, id_: str | None) -> Done:
         entity, principal = self._entity(asked), self._acting(asked)
@@ -194,8 +194,8 @@ class Service(OperatingService):
     def _entity(self, asked: Asked) -> str:
         self._check_blueprint(asked)
         name = asked.given["entity"]
-        live = [entity.name for entity in self.runtime.table.entities if not entity.world]
-        if name not in live:
+        if not self.runtime.is_live(name):
+            live = [entity.name for entity in self.runtime.table.entities if not entity.world]
             detail = f"`{name}` is no entity of {self.name}; it has {', '.join(live)}"
             raise ProblemError("unknown-entity", detail, {"entity": name, "entities": live})
         return name

@@ -7,7 +7,6 @@ read again when it changes, so that a token can be withdrawn from a server that 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import logging
 import os
@@ -47,17 +46,13 @@ class Tokens:
     """The content of a tokens file."""
 
     principals: Mapping[str, Principal]
-    hashes: tuple[tuple[str, str], ...]
-    """(hash of a token, principal's name)."""
+    names: Mapping[str, str]
+    """By the hash of a token: the name of the principal whose it is."""
 
     def holder(self, token: str) -> Principal | None:
-        """Whose token it is. Every hash is compared, each in constant time: how long it takes tells nothing."""
-        presented = hash_of(token)
-        found = None
-        for known, name in self.hashes:
-            if hmac.compare_digest(known, presented):
-                found = self.principals[name]
-        return found
+        """Whose token it is. Looked up by its hash: how long that takes may tell of a hash, and of no token."""
+        name = self.names.get(hash_of(token))
+        return None if name is None else self.principals[name]
 
 
 class TokenFile:
@@ -93,11 +88,11 @@ def read_tokens(path: Path) -> Tokens:
     if not isinstance(listed, dict):
         raise BadTokensError(f"{path} has no table `principals`")
     principals: dict[str, Principal] = {}
-    hashes: list[tuple[str, str]] = []
+    names: dict[str, str] = {}
     for name, entry in listed.items():
         principals[name], known = _principal(path, name, entry)
-        hashes.extend((known_hash, name) for known_hash in known)
-    return Tokens(principals, tuple(hashes))
+        names.update((known_hash, name) for known_hash in known)
+    return Tokens(principals, names)
 
 
 def create_tokens(path: Path, principals: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:

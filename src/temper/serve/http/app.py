@@ -6,13 +6,14 @@ route again, a request object and a response object; everything that they knew s
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
-from temper.serve.asking import Answer, Asked
+from temper.serve.asking import Answer, Asked, JsonText
 from temper.serve.body import parse_body
 from temper.serve.http.routes import Route, Routes, path_parameters
 from temper.serve.http.streaming import stream
@@ -21,7 +22,7 @@ from temper.serve.operations import OPERATIONS, UNBOUNDED, WAITING
 from temper.serve.pressure import RETRY_SECONDS, Held, Pressure
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.service import Service
-from temper.serve.tokens import Principal
+from temper.serve.tokens import Principal, Tokens
 
 BODY_BYTES_MAX = 1_000_000
 APPLY_BYTES_MAX = 8_000_000
@@ -51,6 +52,7 @@ class Application:
         self._service = service
         self._pressure: Pressure = service.instruments.pressure
         self._routes = Routes(OPERATIONS)
+        self._tokens: Tokens | None = None
         self._performs: dict[str, Perform] = {each.name: getattr(service, each.name) for each in OPERATIONS}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -119,7 +121,7 @@ class Application:
         scheme, _, token = (_header(headers, b"authorization") or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise ProblemError("no-token", "send the header `Authorization: Bearer TOKEN`")
-        principal = self._service.tokens.tokens.holder(token.strip())
+        principal = self._known().holder(token.strip())
         if principal is None:
             raise ProblemError("unknown-token", "the token is in no line of the tokens file")
         if operation.permission is Permission.OPERATOR and not principal.operator:
@@ -130,6 +132,16 @@ class Application:
             detail = f"{principal.name} is no worker: `worker = true` in its line of the tokens file makes it one"
             raise ProblemError("not-worker", detail, {"caller": principal.name})
         return principal
+
+    def _known(self) -> Tokens:
+        """The tokens of now: their file is looked at once for all requests that have come in at the same moment."""
+        if self._tokens is None:
+            self._tokens = self._service.tokens.tokens
+            asyncio.get_running_loop().call_soon(self._look_again)
+        return self._tokens
+
+    def _look_again(self) -> None:
+        self._tokens = None
 
 
 def application(service: Service) -> Application:
@@ -203,7 +215,8 @@ async def _read(receive: Receive, bytes_max: int, held: Held) -> bytes:
 
 def _answered(operation: Operation, answer: Answer) -> Said:
     media = operation.media
-    content: Any = answer.data if media != "application/json" else json.dumps(answer.data, ensure_ascii=False)
+    is_text = media != "application/json" or isinstance(answer.data, JsonText)
+    content: Any = answer.data if is_text else json.dumps(answer.data, ensure_ascii=False)
     charset = "; charset=utf-8" if media.startswith("text/") else ""
     headers = [NO_STORE, (b"content-type", f"{media}{charset}".encode())]
     headers += ((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())

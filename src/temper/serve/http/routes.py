@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 from temper.serve.operation import Operation, Place
+
+TELLING = 3
+"""The place in a path where an entity stands, or a word that is none: it tells most operations apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,31 +23,45 @@ class Route:
     """Parts of the path that are parameters."""
     headers: tuple[tuple[bytes, str], ...]
     query: tuple[str, ...]
+    length: int
 
     def fits(self, parts: list[str]) -> bool:
         """Whether a path of as many parts is this one's."""
-        return all(parts[at] == text for at, text in self.literals) and all(parts[at] for at, _ in self.names)
+        for at, text in self.literals:
+            if parts[at] != text:
+                return False
+        return "" not in parts[1:]
 
 
 class Routes:
-    """The catalogue by method and length of path. Of two that fit, the one that stands first is taken."""
+    """The catalogue by method, length of path and what stands in the place of the entity.
+
+    Of two that fit, the one that stands first is taken.
+    """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self._routes: dict[tuple[str, int], list[Route]] = {}
-        for operation in operations:
-            route = _route(operation)
-            length = len(operation.path.split("/"))
-            for method in _methods(operation):
-                self._routes.setdefault((method, length), []).append(route)
+        self._routes: dict[tuple[str, int, str], list[Route]] = {}
+        routes = [_route(operation) for operation in operations]
+        words = {dict(route.literals).get(TELLING, "") for route in routes}
+        for route, word in product(routes, words):
+            if dict(route.literals).get(TELLING, word) == word:
+                for method in _methods(route.operation):
+                    self._routes.setdefault((method, route.length, word), []).append(route)
 
     def find(self, method: str, path: str) -> Route | None:
         """The operation that is asked for; None if there is none."""
         parts = path.split("/")
-        return next((each for each in self._routes.get((method, len(parts)), ()) if each.fits(parts)), None)
+        length = len(parts)
+        word = parts[TELLING] if length > TELLING else ""
+        found = self._routes.get((method, length, word)) or self._routes.get((method, length, ""), [])
+        for route in found:
+            if route.fits(parts):
+                return route
+        return None
 
     def methods(self, path: str) -> set[str]:
         """Every method that some operation takes at this path."""
-        return {method for method, _ in self._routes if self.find(method, path) is not None}
+        return {method for method, _, _ in self._routes if self.find(method, path) is not None}
 
 
 def path_parameters(route: Route, path: str) -> dict[str, str]:
@@ -60,6 +78,7 @@ def _route(operation: Operation) -> Route:
         tuple((at, part.strip("{}")) for at, part in parts if part.startswith("{")),
         tuple((each.name.lower().encode(), each.name) for each in operation.parameters_in(Place.HEADER)),
         tuple(each.name for each in operation.parameters_in(Place.QUERY)),
+        len(parts),
     )
 
 
