@@ -11,6 +11,7 @@ from temper.machine import Address, Rejected
 from temper.run.answer import Done, Response, Retryable, Terminal, answer_from_json, answer_text
 from temper.run.driver import Driver, Entered, Trouble
 from temper.run.engine import Called
+from temper.run.lookups import Lookups
 from temper.run.record import Record
 from temper.run.requests import Request, addressed, arguments, digest, named
 from temper.run.store.protocol import ConflictError, StorageFullError, StoreError, StoreUnsureError
@@ -29,6 +30,7 @@ class Calls:
 
     def __init__(self, driver: Driver, work: Work) -> None:
         self._driver, self._work = driver, work
+        self._lookups = Lookups(driver.world.store)
         self._open = asyncio.Event()
         self._open.set()
         self._asked: dict[str, tuple[str, asyncio.Future[Response | None]]] = {}
@@ -82,14 +84,19 @@ class Calls:
                 return _repeated(response)
             # Whoever asked first went away; what was decided is in the store once it is durable.
             await self._driver.durable()
-        row = self._driver.world.store.answer(key)
-        if row is not None:
-            return _reused(key) if row.digest != bound else answer_from_json(json.loads(row.body))
         answered = asyncio.get_running_loop().create_future()
         self._asked[key] = (bound, answered)
         response = None
         try:
-            response = await self._asked_once(request, bound)
+            version = self._driver.version
+            row = await self._lookups.answer(key)
+            if row is None:
+                problem = None if version is self._driver.version else self._refused(request)
+                response = problem or await self._asked_once(request, bound)
+            elif row.digest != bound:
+                return _reused(key)
+            else:
+                response = answer_from_json(json.loads(row.body))
         except ConflictError:
             raise
         except StoreError as error:

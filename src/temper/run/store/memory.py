@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from temper.machine import NEW, Address
@@ -123,6 +123,9 @@ class MemoryStore:
     def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         places = [place for place in sorted(self._pending) if place > after]
         return [self._pending[place] for place in places[:limit]]
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, AnswerRow]:
+        return {key: self._answers[key] for key in keys if key in self._answers}
 
     def answer(self, key: str) -> AnswerRow | None:
         return self._answers.get(key)

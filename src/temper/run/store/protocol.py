@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -125,6 +125,10 @@ class Store(Protocol):
 
     def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         """Pending deliveries of every kind, by place, after the place `after`."""
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, AnswerRow]:
+        """What was answered under each of these keys, without those under which nothing was."""
+        ...
 
     def answer(self, key: str) -> AnswerRow | None: ...
 

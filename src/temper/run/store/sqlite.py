@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from temper.run.store.rows import (
     RecordRow,
     VersionRow,
 )
-from temper.run.store.sqlite_batch import write_batch
+from temper.run.store.sqlite_batch import parts, write_batch
 from temper.run.store.sqlite_checkpoint import Checkpointer
 from temper.run.store.sqlite_layout import assert_readable, has_table, make_ready
 
@@ -185,6 +185,13 @@ class SqliteStore:
 
     def pending(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         return self._all(PendingRow, "SELECT * FROM pending WHERE place > ? ORDER BY place LIMIT ?", (after, limit))
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, AnswerRow]:
+        found: dict[str, AnswerRow] = {}
+        for part in parts(keys):
+            sql = f"SELECT * FROM answers WHERE key IN ({','.join('?' * len(part))})"  # noqa: S608 (question marks)
+            found |= {row.key: row for row in self._all(AnswerRow, sql, part)}
+        return found
 
     def answer(self, key: str) -> AnswerRow | None:
         return self._one(AnswerRow, "SELECT * FROM answers WHERE key = ?", (key,))

@@ -10,11 +10,12 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from temper.run.store.protocol import StoreCorruptError
 from temper.run.store.rows import Batch
 
+Each = TypeVar("Each")
 SIZES = (64, 16, 4, 1)
 """How many rows a statement may take. Few sizes, so that each statement is compiled once and kept."""
 
@@ -53,7 +54,7 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Collection[Sequence[Any]], on_conflict: str = "") -> None:
-    for part in _parts(rows):
+    for part in parts(rows):
         connection.execute(_insertion(table, len(part[0]), len(part), on_conflict), tuple(chain.from_iterable(part)))
 
 
@@ -65,13 +66,13 @@ def _delete(
     *,
     expected: bool = False,
 ) -> None:
-    for part in _parts(keys):
+    for part in parts(keys):
         found = connection.execute(_deletion(table, names, len(part)), tuple(chain.from_iterable(part))).rowcount
         if expected:
             _expect(found, len(part))
 
 
-def _parts(rows: Collection[Sequence[Any]]) -> Iterable[Sequence[Sequence[Any]]]:
+def parts(rows: Collection[Each]) -> Iterable[Sequence[Each]]:
     """The rows in pieces, each of one of the `SIZES`."""
     left = list(rows)
     for size in SIZES:

@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from temper.serve.draining import Draining
+from temper.serve.http.gathering import GatheringProtocol
 
 GRACE_SECONDS = 10
 """How long requests that are under way may take to end."""
@@ -54,7 +55,7 @@ def server_of(app: Any) -> Server:
             app,
             lifespan="off",
             interface="asgi3",
-            http="httptools",
+            http=GatheringProtocol,
             ws="none",
             proxy_headers=False,  # nobody asks where a call comes from: a token says who it is
             log_level="warning",

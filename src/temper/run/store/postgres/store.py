@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -256,6 +256,10 @@ class PostgresStore:
     def ours(self, after: int = 0, limit: int = 1000) -> Sequence[PendingRow]:
         text = f"{PENDING} WHERE node = %s AND place > %s ORDER BY place LIMIT %s"
         return self._all(PendingRow, text, (self._slot, after, limit))
+
+    def answers(self, keys: Sequence[str]) -> Mapping[str, AnswerRow]:
+        rows = self._all(AnswerRow, "SELECT key, digest, at, body FROM answers WHERE key = ANY(%s)", (list(keys),))
+        return {row.key: row for row in rows}
 
     def answer(self, key: str) -> AnswerRow | None:
         return self._one(AnswerRow, "SELECT key, digest, at, body FROM answers WHERE key = %s", (key,))
