@@ -17,7 +17,7 @@ from pathlib import Path
 from temper.machine import Certificate, Certified, table_hash
 from temper.pipeline import build
 from temper.run import Done, Runtime, SqliteStore, SystemChance, SystemClock, World, open_runtime
-from temper.serve.http import application, open_socket, serve_until_stopped, url_of
+from temper.serve.http import application, open_socket, run_server, serve_until_stopped, url_of
 from temper.serve.reload import Reloader
 from temper.serve.service import Service
 from temper.serve.tokens import TokenFile, create_tokens
@@ -75,12 +75,7 @@ def run() -> None:
     parser.add_argument("orders", type=int)
     parser.add_argument("--profile")
     given = parser.parse_args()
-    try:
-        import uvloop
-
-        uvloop.run(main(given))
-    except ImportError:
-        asyncio.run(main(given))
+    run_server(main(given))
 
 
 if __name__ == "__main__":

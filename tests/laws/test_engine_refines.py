@@ -29,15 +29,17 @@ from temper.machine import (
     System,
     TransitionTable,
     absent,
+    delivery_to_json,
     initial_cells,
     next_steps,
     start,
     universe,
 )
 from temper.run import Version, stage
-from temper.run.codec import record_from_json, record_to_json, text
+from temper.run.codec import delivery_text, record_from_json, record_text, record_to_json
 from temper.run.engine import Append, Called, Delivered, Fired, Input, Instance, Moment, Settled, absorb, advance
 from temper.run.record import Pending, Record, receiver_of
+from temper.run.wording import text
 
 STEPS = 25
 Picture = tuple[Any, ...]
@@ -74,8 +76,16 @@ class Driven:
         read = record_from_json({self.version.hash: self.version}, data)
         assert read == record
         assert absorb(before, read) == after
+        self.hold_the_text(record)
         self.keep(record, after)
         return True
+
+    def hold_the_text(self, record: Record) -> None:
+        """What is written piece by piece is what the data would be encoded to."""
+        deliveries = [pending.delivery for pending in record.made]
+        made = [delivery_text(self.version, each) for each in deliveries]
+        assert made == [text(delivery_to_json(self.version.table, each)) for each in deliveries]
+        assert record_text(self.version, record, made) == text(record_to_json(self.version, record))
 
     def keep(self, record: Record, after: Instance) -> None:
         self.number += 1

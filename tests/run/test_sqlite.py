@@ -112,7 +112,6 @@ def test_the_log_is_brought_in_beside_the_writer_and_begins_anew(
         store.commit(large(store, turn, 10))
         turn += 1
     assert begun_anew(path) >= 3, "the log begins anew again and again"
-    assert path.stat().st_size > 4096 * 50, "something was brought in"
     assert store.head().commit == turn
     assert first_broken(store.records(None, 0, 10**6)) is None
     store.close()

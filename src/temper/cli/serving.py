@@ -18,7 +18,7 @@ from temper.cli.greeting import Greeting, greeting_json, greeting_lines
 from temper.cli.handling import follow_handlers, read_handlers, renew_handlers
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
-from temper.machine import Certified
+from temper.machine import Certified, asked_of_cedar
 from temper.pipeline import Read
 from temper.report import Diagnostic, render
 from temper.run import Handler, Limits, NotAdmitted, Runtime, SystemChance, SystemClock, World, open_runtime
@@ -165,6 +165,8 @@ def _greet(greeting: Greeting, terminal: Terminal) -> None:
         terminal.event(greeting_json(greeting))
     else:
         terminal.say("\n".join(greeting_lines(greeting)))
+        for action, why in asked_of_cedar(greeting.plan.certified.table).items():
+            terminal.say(f"  {action} is slower than it could be: each call asks Cedar itself, because of {why}")
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,6 @@ not be verified again, and if the file is refused, the last certified version go
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,8 +68,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         if terminal.as_json:
             _answer(judged_json(judged), terminal, goes_on=before is not None and not arguments.only_this)
         return _serve_as_before(arguments, built, before, terminal)
+    from temper.serve.http import run_server
+
     try:
-        return asyncio.run(_serve(arguments, judged.certified, _read(built), terminal))
+        return run_server(_serve(arguments, judged.certified, _read(built), terminal))
     except MistakeError as mistake:
         if mistake.code != "not-admitted" or before is None or arguments.only_this:
             raise
@@ -144,6 +145,7 @@ def _serve_as_before(
     """Serve the version that was served last, saying so aloud; nothing if there is none that may be loaded."""
     if before is None or arguments.only_this or not built.sources:
         return 1
+    from temper.serve.http import run_server
     from temper.verify import still_certified
 
     good = still_certified(before.table, before.certificate) if before.certificate is not None else None
@@ -159,7 +161,7 @@ def _serve_as_before(
         terminal.event({"event": AS_BEFORE, "code": AS_BEFORE, "message": message, "table": before.hash})
     else:
         terminal.complain("served-as-before", message, cure)
-    return asyncio.run(_serve(arguments, good, _read(built), terminal))
+    return run_server(_serve(arguments, good, _read(built), terminal))
 
 
 def _say_not_built(built: Built, terminal: Terminal, *, goes_on: bool) -> None:

@@ -1,6 +1,7 @@
 """HTTP: the only room with the web framework and its server. Imported when something is served, and not before."""
 
 from temper.serve.http.app import BODY_BYTES_MAX, application
+from temper.serve.http.looping import run_server
 from temper.serve.http.server import Server, open_socket, serve_until_stopped, server_of, url_of
 
 __all__ = [
@@ -8,6 +9,7 @@ __all__ = [
     "Server",
     "application",
     "open_socket",
+    "run_server",
     "serve_until_stopped",
     "server_of",
     "url_of",
