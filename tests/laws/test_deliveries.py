@@ -197,11 +197,12 @@ class Walk:
         self.running.runtime.use(self.running.handlers)
         for _ in range(400):
             await turn(20)
-            if self.running.runtime.pending() == ():
+            if self.running.runtime.pending() == () and not any(each.redriven_by for each in self.letters()):
                 break
             self.running.clock.set((self.running.clock.next_due() or 0) or self.running.clock.now() + 1)
         waiting = self.running.runtime.pending()
         assert waiting == (), waiting
+        assert not [each for each in self.letters() if each.redriven_by], "a redrive does not come to its end"
 
 
 def settled(running: Running) -> Counter[str]:

@@ -11,6 +11,7 @@ from support.durable import all_records, assert_whole
 from support.faulty import FaultyStore
 from support.parcels import PARCELS
 from support.running import Receiver, Running, table_of, turn
+from temper.machine import Address
 from temper.run import Answered, Completed, Failed, Leased, MemoryStore, Retryable, Store, Terminal
 from temper.run.leases import LEASE_MILLISECONDS
 from temper.run.limits import Fuse, Limits
@@ -271,6 +272,23 @@ def test_what_is_replaced_meanwhile_is_answered_late() -> None:
         assert newer.ask.fence is not None
         assert newer.ask.fence > leased.ask.fence
         assert rules(running)[-2:] == ["late", "settle"]
+
+    run(test)
+
+
+def test_an_answer_to_what_is_being_replaced_is_late() -> None:
+    async def test(running: Running) -> None:
+        running.runtime.use({})
+        await running.done("Parcel", "p", "dim", {"level": 1})
+        (leased,) = await lease(running, effect="light")
+        replaced = asyncio.ensure_future(running.done("Parcel", "p", "dim", {"level": 2}))
+        while all(each.place == 1 for each in running.runtime._driver.instance(Address("Parcel", "p")).effects):
+            await turn(1)
+        assert status(running) == ["leased"]  # In memory it is replaced, and the disk does not know it yet.
+        answer = await complete(running, leased, Answered("lit"))
+        await replaced
+        assert (answer.counts, answer.outcome) == (False, "late")
+        assert (await complete(running, leased, Answered("lit"))) == Completed(counts=False, outcome="late", note="lit")
 
     run(test)
 

@@ -97,6 +97,27 @@ def test_a_worker_waits_for_work(running) -> None:
     assert found[0]["leases"][0]["lease"] == "1-0-1"  # type: ignore[index]
 
 
+def test_a_worker_that_went_away_while_it_waited_is_given_nothing(running) -> None:
+    import http.client
+    import json
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(running.url)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    headers = {"Authorization": f"Bearer {running.tokens['wim']}"}
+    body = json.dumps({"effects": ["knock"], "wait_seconds": 30})
+    connection.request("POST", "/v1/ringing/leases", body, headers)
+    leases = running.runtime._work.leases
+    while not leases._waiting:
+        pass
+    connection.close()
+    while leases._waiting:
+        pass
+    running.ask("ann", "call", entity="Door", id="d", action="knock")
+    assert running.ask("ann", "attempts", key="1-0")["attempts"] == []
+    assert leased(running, "operator", "knock")["lease"] == "1-0-1"
+
+
 def test_a_worker_works_on_what_its_token_says(running) -> None:
     running.tokens["wot"] = add_token(running.tokens_path, "wot", (), works_on=["knock"])
     assert running.ask("wot", "lease", {"effects": ["knock"]}) == {"leases": []}

@@ -24,7 +24,7 @@ from temper.run.letters import Letters
 from temper.run.limits import Limits
 from temper.run.observer import Tried
 from temper.run.outcome import judge
-from temper.run.record import Pending
+from temper.run.record import Pending, Record
 from temper.run.store.protocol import StoreError
 from temper.run.turnstile import Turnstile
 from temper.run.world import Ask, AttemptFailedError, Clock, Handler
@@ -331,6 +331,8 @@ class Dispatcher:
             gathering = None if entered is None else entered.gathering
             if entered is not None and _leaves_a_letter(entered):
                 self.letters.write(pending, settled)
+            if entered is not None and _recorded(entered).rule == "late":
+                self.end_lease(key, "late", settled.said or settled.outcome)  # Withdrawn, and nobody knew yet.
         if gathering is not None:
             self.end_lease(key, UNKNOWN if settled.outcome == UNKNOWN else "answered", settled.said or settled.outcome)
             if await gathering.wait() is None:
@@ -408,11 +410,15 @@ def _owner(pending: Pending) -> tuple[str, str]:
     return pending.delivery.owner
 
 
-def _leaves_a_letter(entered: Entered) -> bool:
-    """It settled `unknown`, and is not asked again: nobody will find out unless a person looks after it."""
+def _recorded(entered: Entered) -> Record:
     appended = entered.commands[0]
     assert isinstance(appended, Append), "settling is recorded"
-    record = appended.record
+    return appended.record
+
+
+def _leaves_a_letter(entered: Entered) -> bool:
+    """It settled `unknown`, and is not asked again: nobody will find out unless a person looks after it."""
+    record = _recorded(entered)
     return record.rule == "settle" and record.outcome == UNKNOWN and record.action != AGAIN
 
 

@@ -203,8 +203,13 @@ class Leases:
             return self._untaken() or Retryable("store-failed", "the answer is not stored yet; bring it again")
         if isinstance(end, Failed):
             return Completed(counts=True, outcome="failed", note=end.why)
-        judged = judge(effect, end.said)
-        return Completed(counts=True, outcome=judged.outcome, note=judged.note)
+        judged, past = judge(effect, end.said), book.attempt_of(self._driver.world.store, key, note.number)
+        if past is None or past.end not in {"late", "withdrawn"}:
+            return Completed(counts=True, outcome=judged.outcome, note=judged.note)
+        # It was withdrawn while the answer was on its way: the record says late, and so does the note.
+        self._dispatcher.keep_attempt(key, replace(past, end="late", said=judged.note or judged.outcome))
+        stored = await self._driver.committer.flush().wait()
+        return failed(stored) if stored is not None else Completed(counts=False, outcome="late", note=judged.note)
 
     async def _late(self, lease: str, who: str, end: End) -> Completed | Problem:
         """The attempt does not count any more: what it brings is kept, and changes nothing."""

@@ -101,7 +101,10 @@ class Application:
         self, route: Route, scope: Mapping[str, Any], receive: Receive, principal: Principal | None, held: Held
     ) -> Said:
         asked = await _asked(route, scope, receive, principal, held)
-        return _answered(route.operation, await self._performs[route.operation.name](asked))
+        performing = self._performs[route.operation.name](asked)
+        if route.operation.name == "lease":
+            performing = _while_there(performing, receive)
+        return _answered(route.operation, await performing)
 
     def _nowhere(self, method: str, path: str) -> Said:
         """There is no such address, or it does not take the method."""
@@ -176,6 +179,24 @@ async def _asked(
         bytes_max = APPLY_BYTES_MAX if operation.name == "apply" else BODY_BYTES_MAX
         body = parse_body(await _read(receive, bytes_max, held))
     return Asked(principal, given, query, body)
+
+
+async def _while_there(performing: Awaitable[Answer], receive: Receive) -> Answer:
+    """The answer, as long as whoever asked waits for it: what is given out must not be given to nobody."""
+    working, gone = asyncio.ensure_future(performing), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise GoneError
+        return await working
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _query(text: bytes) -> dict[str, str]:
