@@ -10,7 +10,7 @@ samples). That a goal is given up refutes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import process_time
 from typing import TypeAlias
@@ -28,8 +28,8 @@ from temper.verify.symbolic.settling import settled
 from temper.verify.symbolic.shapes import Texts, Unencodable
 from temper.verify.symbolic.system import FirstSystem
 
-QUERY_MS = 2_000
-"""How long the solver thinks about one question."""
+QUERY_EFFORT = 5_000_000
+"""How hard the solver thinks about one question, in its own unit: two seconds or so, and the same on any machine."""
 KNOWN_MAX = 24
 """So many instances at most matter to one question; more are left unknown."""
 FAR_MAX = 2
@@ -83,6 +83,8 @@ class Induction:
         self.believed: dict[str, Always] = {}
         """What is assumed before a move: nothing of it is shown yet."""
         self.given_up: set[str] = set()
+        self._leant: set[str] = set()
+        """What the goal that is attempted leans on so far: it costs nothing to lean on that again."""
         self._asked: dict[int, _Asked] = {}
         self._concerned: dict[str, tuple[int, ...]] = {}
         """Which moves can make a difference to a goal."""
@@ -93,7 +95,9 @@ class Induction:
 
     def solver(self) -> z3.Solver:
         """A solver that knows nothing yet."""
-        return z3.SimpleSolver()
+        found = z3.SimpleSolver()
+        found.set("rlimit", QUERY_EFFORT)
+        return found
 
     def decide(self, goals: Sequence[Goal]) -> Found:
         """Which goals hold for ever, as far as the solver can tell."""
@@ -169,6 +173,7 @@ class Induction:
         self.queries_max, given_up = self.queries + questions, 0
         while (question := self._open_question(goal)) is not None:
             asked, number = question
+            self._leant = {*self._leaning(goal)}
             if self.queries > self.queries_max or self._left() <= 0:
                 return "the time is over"
             because = self._ask(asked, number)
@@ -247,9 +252,7 @@ class Induction:
             marks = asked.marks_of(self.believed)
             answer = self.check(asked.solver, *marks, question)
             if answer == z3.unsat:
-                core = {mark.get_id() for mark in asked.solver.unsat_core()}
-                leant = {name for name, mark in asked.marks.items() if mark.get_id() in core}
-                assert len(core - {question.get_id()}) == len(leant), "the solver leans on what it was told"
+                leant = self._least(asked, question, needed)
                 needed |= leant
                 usual |= {key: told for key, told in asked.told.items() if key[0] in leant}
                 return ""
@@ -261,6 +264,15 @@ class Induction:
             if not self._believe(goal, asked, question, found):
                 return f"not kept by: {move.name}"
         return "the time is over"
+
+    def _least(self, asked: _Asked, question: z3.BoolRef, needed: Collection[str]) -> set[str]:
+        """What had to be believed to settle the question: none of it is too many, unless it is needed anyway."""
+        leant = asked.core(question)
+        for name in sorted(leant - self._leant - {*needed}):
+            others = [other for other in self.believed if other in leant and other != name]
+            if name in leant and self.check(asked.solver, *asked.marks_of(others), question) == z3.unsat:
+                leant = asked.core(question)
+        return leant
 
     def _believe(self, goal: Goal, asked: _Asked, question: z3.BoolRef, found: Decoded) -> bool:
         """Believes lemmas with which the question has no counterexample; says whether there are any."""
@@ -304,11 +316,9 @@ class Induction:
 
     def check(self, solver: z3.Solver, *assumptions: z3.BoolRef) -> z3.CheckSatResult:
         """What the solver says within its time; `unknown` when ours is over."""
-        left = int(self._left() * 1000)
-        if left <= 0:
+        if self._left() <= 0:
             return z3.unknown
         self.queries += 1
-        solver.set("timeout", min(QUERY_MS, left))
         answer = solver.check(*assumptions)
         self.is_cut |= answer == z3.unknown
         return answer
@@ -352,7 +362,6 @@ class _Asked:
     def __init__(self, induction: Induction, move: Move) -> None:
         self.ghosts, self.move, self.texts = induction.ghosts, move, induction.texts
         self.solver = induction.solver()
-        self.solver.set("core.minimize", True)
         self.solver.add(*move.conditions)
         self.fits = z3.Bool("everything fits")
         if move.taking is not None:
@@ -388,6 +397,13 @@ class _Asked:
         """
         found = decode(self.solver.model(), self.move.before, self._goals[goal.name])
         return None if self.add_facts() else found
+
+    def core(self, question: z3.BoolRef) -> set[str]:
+        """What the solver leant on when it last said that there is no counterexample."""
+        core = {mark.get_id() for mark in self.solver.unsat_core()} - {question.get_id()}
+        leant = {name for name, mark in self.marks.items() if mark.get_id() in core}
+        assert len(core) == len(leant), "the solver leans on what it was told"
+        return leant
 
     def marks_of(self, believed: Iterable[str]) -> list[z3.BoolRef]:
         """Of what is believed, whatever the solver was told of: assumed, it says that this is so."""
