@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from temper.language.format import format_source
     from temper.language.lower import lower
     from temper.language.parse import parse
+    from temper.language.parse.plain import plain_yaml
     from temper.language.python import Parsed
     from temper.language.schema import json_schema
     from temper.language.sheet import Sheet, conjuncts, literals, substituted
@@ -27,6 +28,7 @@ __all__ = [
     "literals",
     "lower",
     "parse",
+    "plain_yaml",
     "substituted",
 ]
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         trace_from_json,
         trace_to_json,
     )
+    from temper.verify.conform.retrace import Gone, Retraced, retrace, standing_differences
+    from temper.verify.conform.told import RULES, Told, told_of
     from temper.verify.contradiction import ContradictionError
     from temper.verify.coverage_text import brief_coverage, coverage_json, coverage_lines, statistics_json
     from temper.verify.diagnose import certificate_text, diagnose
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from temper.verify.kept_proofs import KeptProofs, kept_proofs, proofs_path, read_proofs, write_proofs
     from temper.verify.kept_trace import KeptTrace, kept_trace_from_json, kept_trace_to_json, kept_traces
     from temper.verify.model import Model, TableModel, Transition
+    from temper.verify.obligations import owed
     from temper.verify.parting import Parting
     from temper.verify.prover import Prover
     from temper.verify.reach import (
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ENGINES",
     "NO_REDUCTIONS",
+    "RULES",
     "Attempt",
     "Budget",
     "Changed",
@@ -74,6 +78,7 @@ __all__ = [
     "Example",
     "Flaw",
     "Gets",
+    "Gone",
     "KeptCertificate",
     "KeptProofs",
     "KeptTrace",
@@ -92,10 +97,12 @@ __all__ = [
     "RemarkKind",
     "Replayed",
     "Report",
+    "Retraced",
     "StateSpace",
     "Statistics",
     "Survey",
     "TableModel",
+    "Told",
     "Transition",
     "Upgrade",
     "Walk",
@@ -129,6 +136,7 @@ __all__ = [
     "look_of",
     "needless",
     "objections",
+    "owed",
     "proofs_path",
     "qualified",
     "reach_json",
@@ -141,13 +149,16 @@ __all__ = [
     "remark_lines",
     "replay",
     "report_json",
+    "retrace",
     "search",
     "sequence_diagram",
+    "standing_differences",
     "state_space",
     "statistics_json",
     "step_text",
     "still_certified",
     "survey",
+    "told_of",
     "trace_from_json",
     "trace_text",
     "trace_to_json",

@@ -124,7 +124,7 @@ def _declined(table: TransitionTable, system: System, label: Label) -> str:
         return ""
     cell = system.cell(label.address) or absent(table, label.address)
     answer = step(table, cell, Call(Cause.MACHINE, label.action, dict(label.args), 0, fresh=NOBODY))
-    return f"; it would be rejected: {_why(answer)}" if isinstance(answer, Rejected) else ""
+    return f"; it would be rejected: {why_rejected(answer)}" if isinstance(answer, Rejected) else ""
 
 
 def _differences(told: Iterable[Change], ours: Iterable[Change]) -> Iterator[tuple[str, str, str, str]]:
@@ -168,11 +168,11 @@ def _rejected(table: TransitionTable, cell: Cell, label: Label) -> str:
     call = Call(cause, label.action, dict(label.args), 0, label.caller, frozenset(label.roles), fresh=NOBODY)
     answer = step(table, cell, call)
     if isinstance(answer, Rejected):
-        return f"it is rejected: {_why(answer)}"
+        return f"it is rejected: {why_rejected(answer)}"
     return "the scope has no such call: a caller, an id or a value is missing there"
 
 
-def _why(rejected: Rejected) -> str:
+def why_rejected(rejected: Rejected) -> str:
     """What the rejection says, with the values that a condition read."""
     facts = ", ".join(f"{name} = {value}" for name, value in rejected.facts if name not in {"guard", "case"})
     return f"{rejected.message} ({facts})" if facts and rejected.code in _VALUED else rejected.message

@@ -129,10 +129,10 @@ def _shows(table: TransitionTable, path: Path) -> Iterator[str]:
                     yield property_.name
         elif property_.kind is not PropertyKind.EVENTUALLY and holder(table, property_)(after.view) is not None:
             yield property_.name
-    yield from _stuck(table, after)
+    yield from stuck(table, after)
 
 
-def _stuck(table: TransitionTable, system: System) -> Iterator[str]:
+def stuck(table: TransitionTable, system: System) -> Iterator[str]:
     """Where nothing comes by itself: no armed timer, and no delivery from or to the instance."""
     moving = {(entity.name, state) for entity in table.entities for state in moving_states(entity)}
     busy = {effect.owner for effect in system.effects}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from temper.cli.building import add_budget, add_path, budget_seconds, build_asked, findings_json, pairs, report_findings
 from temper.cli.commands.verify import judged_json, progress_of, show_judged
+from temper.cli.corpus_beside import corpus_beside, with_scenarios
 from temper.cli.mistake import MistakeError
 from temper.cli.proofs_beside import proofs_beside
 from temper.cli.terminal import Terminal
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return _serve_as_before(arguments, built, before, terminal)
     report_findings(built, terminal)
     judged = _judged(built, built.table, before, arguments, terminal)
+    beside = corpus_beside(built, pairs(arguments.constants, "--set"))
+    judged = judged if beside is None else with_scenarios(judged, beside)
     if not terminal.as_json:
         show_judged(judged, built, terminal)
     if judged.certified is None:

@@ -25,6 +25,15 @@ from temper.cli.building import (
     report_findings,
     scope_with,
 )
+from temper.cli.corpus_beside import (
+    Beside,
+    beside_json,
+    beside_lines,
+    corpus_beside,
+    keep_scenarios,
+    to_the_second,
+    with_scenarios,
+)
 from temper.cli.forecast import progress_line
 from temper.cli.mistake import MistakeError
 from temper.cli.proofs_beside import keep_proofs_beside, proofs_beside
@@ -81,6 +90,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="write certificate.json, a trace-*.json for `temper replay` of each run found, and statistics.json",
     )
+    kept = "keep the run of each refutation as a scenario beside the blueprint, which every later run takes again"
+    parser.add_argument("--keep", action="store_true", help=kept)
     parser.add_argument(
         "--certificate",
         type=Path,
@@ -118,6 +129,7 @@ def _verified(
     if built.table is None:
         return _not_built(built, terminal)
     scope = scope_with(built.table, arguments.scope)
+    beside = corpus_beside(built, pairs(arguments.constants, "--set"))
     hints = None if prover is None else proofs_beside(built, terminal, overridden=bool(arguments.constants))
     judged = certify(
         built.table,
@@ -135,18 +147,50 @@ def _verified(
         bytes_max=bytes_max,
         jobs=arguments.jobs,
     )
+    judged = judged if beside is None else with_scenarios(judged, beside)
     asked = arguments.coverage or arguments.out is not None
     surveyed = _survey(judged, scope, seconds, terminal) if asked or _is_small(judged) else None
     if terminal.as_json:
-        terminal.answer({**judged_json(judged), "coverage": _coverage_json(judged, surveyed)})
+        corpus = {} if beside is None else {"scenarios": beside_json(beside)}
+        terminal.answer({**judged_json(judged), "coverage": _coverage_json(judged, surveyed), **corpus})
     else:
         report_findings(built, terminal)
+        if beside is not None:
+            beside_lines(beside, built, terminal)
         show_judged(judged, built, terminal, _coverage_lines(judged, surveyed, in_full=arguments.coverage))
     if arguments.prove and prover is not None and not arguments.constants:
         keep_proofs_beside(judged, built, hints, terminal)
+    if arguments.keep or (_has_runs(judged) and not terminal.as_json):
+        _keep(arguments, judged, beside, terminal)
     if arguments.out is not None:
         _write(arguments, judged, scope, surveyed, terminal)
     return 0 if judged.certified is not None else 1
+
+
+def _has_runs(judged: Judged) -> bool:
+    """Whether something is refuted by a run that could be kept."""
+    from temper.machine import Refuted
+
+    verdicts = [finding.verdict for finding in judged.certificate.findings]
+    return any(isinstance(verdict, Refuted) and verdict.trace is not None for verdict in verdicts)
+
+
+def _keep(arguments: argparse.Namespace, judged: Judged, beside: Beside | None, terminal: Terminal) -> None:
+    """Keep the runs that were found, or say how; what a scenario shows already is kept."""
+    from temper.corpus import scenarios_folder, scenarios_found
+    from temper.run import SystemClock
+
+    shown = {finding.name for each in beside.reruns for finding in each.findings} if beside is not None else set()
+    constants = tuple(pairs(arguments.constants, "--set").items())
+    found = to_the_second(SystemClock().now()) if arguments.keep else ""
+    runs = list(scenarios_found(judged.table, judged.certificate, found=found, constants=constants))
+    fresh = [each for each in runs if not shown.intersection(each.never)]
+    if arguments.keep:
+        folder = scenarios_folder(arguments.path) if beside is None else beside.corpus.folder
+        keep_scenarios(fresh, folder, terminal)
+    elif fresh:
+        them = "this run" if len(fresh) == 1 else "these runs"
+        terminal.say(f"`temper verify {arguments.path} --keep` keeps {them} for every later version to take again")
 
 
 def _is_small(judged: Judged) -> bool:
