@@ -10,7 +10,7 @@ import pytest
 
 from support.parcels import PARCELS
 from support.running import Receiver, Running, failing, table_of, turn
-from temper.run import Waiting
+from temper.run import AttemptFailedError, Waiting
 
 TABLE = table_of(PARCELS)
 SHIPPED = {"outcome": "shifted", "fields": {}}
@@ -74,6 +74,22 @@ def test_failed_attempts_are_repeated_with_the_same_key_and_then_unknown() -> No
         assert len({asked.key for asked in ship.asked}) == 1
         assert running.state("Parcel", "p") == "lost"
         assert "attempt 3 of 3 failed: no answer" in records(running, "settle")[0]["note"]
+
+    run(test, ship=ship)
+
+
+@pytest.mark.parametrize(("later", "waits"), [(60_000, 60_000), (10**12, 3_600_000)])
+def test_a_receiver_that_asks_to_be_left_alone_is_left_alone(later: int, waits: int) -> None:
+    ship = Receiver(ARRIVED, [AttemptFailedError("busy", later=later)])
+
+    async def test(running: Running) -> None:
+        await running.done("Parcel", "p", "send")
+        await running.runtime.quiet()
+        running.clock.advance(waits - 1)
+        await running.runtime.quiet()
+        assert len(ship.asked) == 1
+        await running.pass_time(1)
+        assert len(ship.asked) == 2
 
     run(test, ship=ship)
 

@@ -181,6 +181,22 @@ def test_a_redirect_to_what_is_not_encrypted_is_refused() -> None:
         _stay_encrypted("https://depot.example/", "http://depot.example/")
 
 
+@pytest.mark.parametrize(
+    ("status", "later"),
+    [
+        ("429 Slow down\r\nRetry-After: 7", 7_000),
+        ("503 Busy\r\nRetry-After: 7", 7_000),
+        ("500 Oops\r\nRetry-After: 7", 0),
+        ("503 Busy\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT", 0),
+        ("503 Busy", 0),
+    ],
+)
+def test_a_receiver_may_ask_to_be_left_alone(status: str, later: int) -> None:
+    with pytest.raises(AttemptFailedError) as raised:
+        run(lambda site: _redirected(site, "a"), a=status)
+    assert raised.value.later == later
+
+
 # Signatures
 
 

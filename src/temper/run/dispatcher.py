@@ -33,6 +33,8 @@ NOTE_CHARACTERS_MAX = 500
 RETRY_MILLISECONDS = 1000
 SPREAD = 0.5
 """What fails together is not tried again together: each wait is up to so much longer than the blueprint says."""
+LATER_MILLISECONDS_MAX = 3_600_000
+"""A receiver may ask to be left alone for so long, and no longer: what is pending must be delivered at last."""
 LOST = "the claim outlived its process: whether it was asked, nobody knows"
 
 
@@ -45,9 +47,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt has no answer, and why."""
+    """An attempt has no answer, and why. `later`: for how many milliseconds nobody is to be asked again."""
 
     why: str
+    later: int = 0
 
 
 End: TypeAlias = Answered | Failed
@@ -274,8 +277,8 @@ class Dispatcher:
         match end:
             case None:
                 return None
-            case Failed(why):
-                unknown = await self._failed(pending, effect, why)
+            case Failed():
+                unknown = await self._failed(pending, effect, end)
                 return None if unknown is None else (pending, unknown)
             case Answered(said):
                 judged = judge(effect, said)
@@ -285,7 +288,7 @@ class Dispatcher:
 
     async def _attempted(self, pending: Pending, effect: Effect) -> End | None:
         """Attempt once, here; None if the claim could not be kept, so that nobody was asked."""
-        key, failed = pending.key, None
+        key, failed, later = pending.key, None, 0
         if effect.delivery is DeliveryKind.AT_MOST_ONCE and not await self._note(pending._replace(claimed=True)):
             self.turnstile(effect.name).released(key)
             return None
@@ -293,13 +296,13 @@ class Dispatcher:
         try:
             return Answered(await within(clock, self.timeout(effect), self.handlers[effect.name](self.ask(pending))))
         except AttemptFailedError as error:
-            failed = str(error)
+            failed, later = str(error), error.later
         except Exception as error:
             failed = f"the handler raised {type(error).__name__}: {error}"
         finally:
             self.turnstile(effect.name).ended(key, clock.now(), failed)
             self.pump(effect.name)
-        return Failed(failed[:NOTE_CHARACTERS_MAX])
+        return Failed(failed[:NOTE_CHARACTERS_MAX], later)
 
     def _tell(self, pending: Pending, started: int, end: End | None) -> None:
         """Let whoever watches know of an attempt that was made."""
@@ -309,12 +312,14 @@ class Dispatcher:
             of = (self.effect(pending).name, shown_key(pending.key), *_owner(pending), pending.attempts)
             world.observer.tried(Tried(*of, started, world.clock.now(), word, said))
 
-    async def _failed(self, pending: Pending, effect: Effect, why: str) -> Settled | None:
+    async def _failed(self, pending: Pending, effect: Effect, failed: Failed) -> Settled | None:
+        why = failed.why
         attempts_max = self.letters.attempts_max(pending.key) or effect.retry.attempts
         if effect.delivery is DeliveryKind.AT_MOST_ONCE or pending.attempts >= attempts_max:
             return self._unknown(pending, f"attempt {pending.attempts} of {attempts_max} failed: {why}")
         wait = back_off(effect.retry, max(1, pending.attempts - attempts_max + effect.retry.attempts))
-        due = self._driver.world.clock.now() + wait + self._spread(wait)
+        wait = max(wait + self._spread(wait), min(failed.later, LATER_MILLISECONDS_MAX))
+        due = self._driver.world.clock.now() + wait
         self.end_lease(pending.key, "failed", why)
         if await self._note(pending._replace(not_before=due, note=why)):
             self._alarms.at(due, lambda: self._again(pending.key))

@@ -66,7 +66,14 @@ Handler: TypeAlias = Callable[[Ask], Awaitable[object]]
 
 
 class AttemptFailedError(Exception):
-    """The attempt gave no answer. It is tried again, or settles `unknown`."""
+    """The attempt gave no answer. It is tried again, or settles `unknown`.
+
+    `later` is how many milliseconds the receiver asks to be left alone; the next attempt waits at least that long.
+    """
+
+    def __init__(self, because: str = "", *, later: int = 0) -> None:
+        super().__init__(because)
+        self.later = later
 
 
 @dataclass(frozen=True, slots=True)

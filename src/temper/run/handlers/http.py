@@ -42,6 +42,13 @@ class Answer:
         """Where a redirect leads that keeps the method and the body; others are no answer to a POST."""
         return self.headers.get("location") if self.status in {307, 308} else None
 
+    @property
+    def later(self) -> int:
+        """For how many milliseconds the receiver asks to be left alone."""
+        said = self.headers.get("retry-after", "")
+        busy = self.status in {429, 503} and said.isascii() and said.isdecimal() and len(said) < 10
+        return int(said) * 1000 if busy else 0
+
 
 @dataclass(slots=True)
 class Poster:
@@ -131,7 +138,8 @@ class HttpHandler:
         answer = await self._poster().post(self.url, body, headers, ask.timeout_seconds)
         if not 200 <= answer.status < 300:
             said = shortened(answer.body.decode(errors="replace").strip())
-            raise AttemptFailedError(f"{answer.url} answered {answer.status}" + (f": {said}" if said else ""))
+            why = f"{answer.url} answered {answer.status}" + (f": {said}" if said else "")
+            raise AttemptFailedError(why, later=answer.later)
         return parsed(answer.body)
 
     async def aclose(self) -> None:
