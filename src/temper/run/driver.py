@@ -8,6 +8,7 @@ memory is thrown away as a whole and everything starts again from what the store
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -39,8 +40,10 @@ from temper.run.store.shared import SharedStore
 from temper.run.version import Version, stage
 from temper.run.world import World
 
-INSTANCES_MAX = 50_000
+INSTANCES_MAX = 100_000
 """How many instances stay in memory; idle ones beyond it are read again when somebody asks."""
+FORGOTTEN_AT_ONCE = 100
+"""So few that no call waits for it noticeably."""
 PROBE_MILLISECONDS = 1000
 WARY = 1000
 """After a conflict so many inputs read their instance anew: whoever shares instances loses batches otherwise."""
@@ -102,6 +105,8 @@ class _Held:
     gathering: int
     record: int = 0
     """Where other nodes write as well: the last record of the instance that memory knows."""
+    is_wanted: bool = False
+    """Whether somebody has asked for it again since it came, or since it was last spared."""
 
 
 @dataclass(slots=True)
@@ -238,12 +243,15 @@ class Driver:
 
     def _hold(self, address: Address) -> _Held:
         held = self._held.get(address)
-        if held is None:
-            if len(self._held) >= INSTANCES_MAX:
-                self._evict()
-            shared = self.shared
-            loaded = _Held(self._load(address), 0) if shared is None else self._load_shared(shared, address)
-            held = self._held[address] = loaded
+        if held is not None:
+            held.is_wanted = True
+            return held
+        if len(self._held) >= INSTANCES_MAX:
+            self._forget_some()
+        shared = self.shared
+        held = self._held[address] = (
+            _Held(self._load(address), 0) if shared is None else self._load_shared(shared, address)
+        )
         return held
 
     def _freshly(self, address: Address, given: Input) -> _Held:
@@ -280,9 +288,17 @@ class Driver:
             return Instance(absent(self.version.table, address))
         return instance_from_rows(self.version, row, store.effects_of(address))
 
-    def _evict(self) -> None:
+    def _forget_some(self) -> None:
+        """Forget instances that came long ago and that nobody wants; the others go to the end of the line.
+
+        One that is not durable yet is in no store, so it stays whatever happens.
+        """
         durable = self.committer.durable_number
-        self._held = {address: held for address, held in self._held.items() if held.gathering > durable}
+        for address in list(itertools.islice(self._held, FORGOTTEN_AT_ONCE)):
+            held = self._held.pop(address)
+            if held.is_wanted or held.gathering > durable:
+                held.is_wanted = False
+                self._held[address] = held
 
     def _obey(self, commands: list[Command]) -> None:
         """Their records are durable now, so what they ask for may leave the process."""
