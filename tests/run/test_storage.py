@@ -173,3 +173,23 @@ async def fill(running: Running, kept: list[str]) -> Any:
             return answer
         kept.append(answer.id)
     raise AssertionError("64 pages hold no thousand parcels")
+
+
+def test_what_no_record_explains_is_found(tmp_path: Path) -> None:
+    """A hand in the rows: data that no call wrote, an instance that nobody made, one that is gone."""
+
+    async def test() -> None:
+        store = SqliteStore(tmp_path / "j.db", identity="x")
+        async with Running(TABLE, store) as running:
+            for id_ in ("p", "q", "r"):
+                await running.done("Parcel", id_, "pack", {"label": "books"})
+            await running.runtime.quiet()
+            assert running.runtime.unexplained() == ()
+            change = store._writer.execute
+            change("UPDATE cells SET data = replace(data, 'books', 'bonds') WHERE id = 'p'")
+            change("INSERT INTO cells SELECT entity, 's', control, seq, clock, due, timers, data, marks, burnt FROM cells"
+                   " WHERE id = 'q'")  # fmt: skip
+            change("DELETE FROM cells WHERE id = 'r'")
+            assert [address.id for address in running.runtime.unexplained()] == ["p", "r", "s"]
+
+    asyncio.run(test())

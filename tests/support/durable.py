@@ -12,6 +12,7 @@ from temper.run.codec import instance_from_rows, pending_from_row
 from temper.run.engine import Instance
 from temper.run.journal import first_broken, replay
 from temper.run.record import Pending
+from temper.run.replaying import fold_journal
 
 
 def all_records(store: Store) -> list[dict[str, object]]:
@@ -46,7 +47,10 @@ def assert_replay_equals_rows(store: Store) -> None:
     if not versions:
         return
     current = versions[store.versions()[-1].hash]
+    rows = store.records(None, 0, 1_000_000)
     replayed = replay(versions, store.records(None, 0, 1_000_000))
+    quickly = fold_journal(versions, rows)
+    assert (quickly.instances, quickly.pending) == (replayed.instances, replayed.pending)
     lives: dict[Address, Instance] = {}
     for entity in current.entities:
         for row in store.all_cells(entity):

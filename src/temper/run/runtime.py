@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from temper.machine import Certificate, Certified, TransitionTable, table_from_json
+from temper.machine import Address, Certificate, Certified, TransitionTable, table_from_json
 from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
 from temper.run.calls import Calls, failed
 from temper.run.codec import Versions
@@ -282,6 +282,12 @@ class Runtime:
     def first_broken_record(self) -> int | None:
         """Walk the whole hash chain; the number of the first record that is missing or altered."""
         return first_broken(_all_records(self._world.store), stride=self._world.store.head().stride)
+
+    def unexplained(self) -> tuple[Address, ...]:
+        """Instances whose row is not what their records say; for a runtime at rest, where there are none."""
+        from temper.run.replaying import unexplained  # brings a guest that nothing else needs
+
+        return unexplained(self._world.store, self.versions(), self._driver.version)
 
     # Beginning and end
 
