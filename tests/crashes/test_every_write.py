@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from support.durable import all_records, assert_whole
+from support.durable import all_records, assert_one_run, assert_whole
+from support.pair import Pair
 from support.postgres import Server
 from support.refining import Refining
 from support.running import EVERY_ROLE
@@ -160,3 +161,33 @@ def undisturbed_run(store: MemoryStore) -> None:
     run(store, lambda _: "")
     assert_whole(store)
     assert all(store.answer(str(number)) is not None for number in range(1, 14)), "an answer is forgotten"
+
+
+@pytest.mark.parametrize(("kind", "begin"), [("dead", 1), ("dead after", 2)])
+def test_one_of_two_nodes_dies_at_a_write(
+    kind: str, begin: int, undisturbed: tuple[set[tuple[Any, ...]], int], postgres: Server
+) -> None:
+    """The other goes on with what it left, and in the end it is as if one had done it all alone."""
+    expected, _ = undisturbed
+    for number in range(begin, 13, 3):
+        system = pair_run(postgres, lambda write, number=number: kind if write == number else "")  # type: ignore[misc]
+        assert system.is_alone, "the first node has died"
+        assert picture(system.second) == expected, f"{kind} at write {number} of the first node"
+        assert list(system.second.pending()) == []
+        assert_whole(system.second)
+        assert_one_run(system.second)
+        check_outside(system)
+        system.second.close()
+
+
+def pair_run(server: Server, fault: Callable[[int], str]) -> Pair:
+    schema = server.schema()
+
+    async def whole() -> Pair:
+        system = Pair(lambda: PostgresStore(server.url, schema_name=schema, identity="memory"), fault)
+        await workload(system)
+        await check_answers(system)
+        assert system.runtime is None
+        return system
+
+    return asyncio.run(whole())

@@ -87,15 +87,8 @@ class Nodes:
     async def kill(self, node: Node) -> None:
         """As `kill -9` does it: the database sees its connections end, and nobody says goodbye."""
         self.living.remove(node)
-        opened = [connection for connection in node.store._opened if not connection.closed]
-        backends = [connection.info.backend_pid for connection in opened]
-        for connection in opened:
-            connection.close()
+        await cut_off(node.store)
         await node.runtime.close()
-        with psycopg.connect(self.server.url, autocommit=True) as connection:
-            living = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY (%s)"
-            while connection.execute(living, (backends,)).fetchall():  # noqa: ASYNC110 (the server says nothing)
-                await asyncio.sleep(0.002)
 
     async def pass_time(self, milliseconds: int) -> None:
         """Let time pass in the steps in which somebody waits for it, each until nothing goes on any more."""
@@ -120,6 +113,13 @@ class Nodes:
         assert_one_run(store)
 
 
-def both(*work: Any) -> Any:
-    """Side by side."""
-    return asyncio.gather(*work)
+async def cut_off(store: PostgresStore) -> None:
+    """As when a process is killed: the database sees its connections end, and nobody says goodbye."""
+    opened = [connection for connection in store._opened if not connection.closed]
+    backends = [connection.info.backend_pid for connection in opened]
+    for connection in opened:
+        connection.close()
+    with psycopg.connect(store._url, autocommit=True) as connection:
+        living = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY (%s)"
+        while connection.execute(living, (backends,)).fetchall():  # noqa: ASYNC110 (the server says nothing)
+            await asyncio.sleep(0.002)
