@@ -55,6 +55,11 @@ class Server:
     def url(self) -> str:
         return f"postgresql://temper@/postgres?host={self._folder}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it was started"
+        return self._process.pid
+
     def schema(self) -> str:
         """The name of a schema that no test has used."""
         return f"temper_{next(self._schemas)}"

@@ -28,7 +28,7 @@ CREATE TABLE cells (entity text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NU
   marks text NOT NULL, burnt smallint NOT NULL, record bigint NOT NULL, place bigint NOT NULL, node int NOT NULL,
   PRIMARY KEY (entity, id)) WITH (fillfactor = 80);
 CREATE INDEX cells_due ON cells (node, due) WHERE due IS NOT NULL;
-CREATE INDEX cells_control ON cells (entity, control, id);
+CREATE INDEX cells_control ON cells (control, entity, id);
 CREATE TABLE pending (place bigint PRIMARY KEY, round bigint NOT NULL, kind text NOT NULL,
   owner_entity text COLLATE "C" NOT NULL, owner_id text COLLATE "C" NOT NULL,
   receiver_entity text COLLATE "C" NOT NULL, receiver_id text COLLATE "C" NOT NULL, claimed smallint NOT NULL,

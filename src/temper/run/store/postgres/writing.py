@@ -17,8 +17,8 @@ from temper.run.store.rows import Batch, CellRow, PendingRow, RecordRow
 
 PAUSED = "paused"
 """Notes of this kind are about what every node does, so every node is told of them."""
-VERSION_SHARED = "SELECT in_force FROM store FOR SHARE"
-VERSION_ALONE = "SELECT in_force FROM store FOR UPDATE"
+VERSION_SHARED = "SELECT in_force FROM store WHERE one = 1 FOR SHARE"
+VERSION_ALONE = "SELECT in_force FROM store WHERE one = 1 FOR UPDATE"
 NODE = """UPDATE nodes SET commits = %s::bigint, record = %s::bigint, place = %s::bigint, chain = %s
   WHERE slot = %s::int AND epoch = %s::bigint AND commits = %s::bigint"""
 CELL_ARRAYS = """unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
@@ -56,7 +56,7 @@ BOOK = """INSERT INTO book SELECT *, %s::int FROM unnest(%s::text[], %s::text[],
 STRUCK = """WITH gone AS (DELETE FROM book USING unnest(%s::text[], %s::text[]) AS old (kind, key)
   WHERE book.kind = old.kind AND book.key = old.key) SELECT 1"""
 VERSION = "INSERT INTO versions VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
-IN_FORCE = "UPDATE store SET in_force = %s"
+IN_FORCE = "UPDATE store SET in_force = %s WHERE one = 1"
 TOLD = "SELECT pg_notify(current_schema(), 'look')"
 CERTIFICATE = """INSERT INTO certificates VALUES (%s, %s, %s)
   ON CONFLICT (hash) DO UPDATE SET at = excluded.at, body = excluded.body"""
