@@ -14,7 +14,7 @@ from temper.run.engine import Called
 from temper.run.lookups import Lookups
 from temper.run.record import Record
 from temper.run.requests import Request, addressed, arguments, digest, named
-from temper.run.store.protocol import ConflictError, StorageFullError, StoreError, StoreUnsureError
+from temper.run.store.protocol import ConflictError, StorageFullError, StoreError, StoreUnsureError, VersionMovedError
 from temper.run.store.rows import AnswerRow
 
 if TYPE_CHECKING:
@@ -47,12 +47,18 @@ class Calls:
         for _ in range(CONFLICTS_MAX):
             if not self._open.is_set():
                 await self._open.wait()
+            while self._driver.is_full:
+                await self._driver.committer.flush().wait()
             if (problem := self._refused(request)) is not None:
                 return problem
             try:
                 if request.key is None:
                     return await self._asked_once(request, None)
                 return await self._asked_under(request, request.key)
+            except VersionMovedError:
+                # What is on its way notices, too, and the version is followed.
+                await self._driver.durable()
+                await asyncio.sleep(0)
             except ConflictError:
                 continue
             except StoreError as error:
@@ -107,13 +113,16 @@ class Calls:
         return response
 
     async def _asked_once(self, request: Request, bound: str | None) -> Response:
-        driver = self._driver
+        driver, version = self._driver, self._driver.version
+        address = self._address(request)
+        is_fresh = request.id is not None and await driver.fetched(address)
         while not self._open.is_set():
-            # Whoever waited for somebody else's answer meanwhile may find another version in force.
             await self._open.wait()
+        if version is not driver.version:
+            # Whoever waited, for a load or for somebody else's answer, may find another version in force.
             if (problem := self._refused(request)) is not None:
                 return problem
-        address = self._address(request)
+            address, is_fresh = self._address(request), False
         values = arguments(driver.version, address, request.action, request.args)
         if isinstance(values, Rejected):
             return await self._rejected(request, address, values, bound)
@@ -124,7 +133,7 @@ class Calls:
             return troubled(driver.trouble) if driver.trouble is not None else CLOSING
         outcome = entered.reply
         if isinstance(outcome, Rejected):
-            return await self._rejected(request, address, outcome, bound)
+            return await self._rejected(request, address, outcome, bound, is_fresh=is_fresh)
         return await self._applied(request, entered, outcome, bound)
 
     def _address(self, request: Request) -> Address:
@@ -152,7 +161,9 @@ class Calls:
         end = _ended(await entered.gathering.wait())
         return done if end is None else failed(end)
 
-    async def _rejected(self, request: Request, address: Address, why: Rejected, bound: str | None) -> Response:
+    async def _rejected(
+        self, request: Request, address: Address, why: Rejected, bound: str | None, *, is_fresh: bool = False
+    ) -> Response:
         """A rejection, too, is told only when the state that it read is durable."""
         driver = self._driver
         if request.key is not None and bound is not None and driver.takes:
@@ -160,7 +171,7 @@ class Calls:
             self._remember(request.key, bound, driver.world.clock.now(), why)
             end = await driver.committer.flush().wait()
         else:
-            end = await driver.settled(address)
+            end = await driver.settled(address, is_fresh=is_fresh)
         end = _ended(end)
         return why if end is None else failed(end)
 

@@ -69,6 +69,8 @@ class Committer:
         self._number = 0
         self._stopped = True
         self._lost_work = False
+        self.records_lost = 0
+        """How many records the last transaction held; they are lost if it failed."""
         self._thread: threading.Thread | None = None
         if store.blocks:
             self._thread = threading.Thread(target=self._write, name="temper-journal", daemon=True)
@@ -123,7 +125,7 @@ class Committer:
         if self._stopped or self._under_way is not None or self.journal.is_empty:
             return
         gathering, batch = self.gathering, self.journal.take()
-        self._sent = batch.head
+        self._sent, self.records_lost = batch.head, len(batch.records)
         self._under_way, self.gathering = gathering, self._gather()
         if self._thread is not None:
             self._jobs.put((batch, gathering))

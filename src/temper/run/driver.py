@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -31,12 +31,13 @@ from temper.run.engine import (
     Schedule,
     advance,
 )
+from temper.run.fetches import Fetches
 from temper.run.journal import Journal
 from temper.run.observer import observed
 from temper.run.record import Pending, Record, owner_of
 from temper.run.store.protocol import ConflictError, StorageFullError, Store, StoreError, VersionMovedError
 from temper.run.store.rows import Head
-from temper.run.store.shared import SharedStore
+from temper.run.store.shared import Loaded, SharedStore
 from temper.run.version import Version, stage
 from temper.run.world import World
 
@@ -45,6 +46,8 @@ INSTANCES_MAX = 100_000
 FORGOTTEN_AT_ONCE = 100
 """So few that no call waits for it noticeably."""
 PROBE_MILLISECONDS = 1000
+WIDTH_MAX = 4096
+"""How many records a transaction may hold where instances are shared; halved by each conflict, and growing again."""
 WARY = 1000
 """After a conflict so many inputs read their instance anew: whoever shares instances loses batches otherwise."""
 
@@ -125,7 +128,9 @@ class Driver:
     closed: bool = False
     shared: SharedStore | None = field(init=False, default=None)
     """The store, if other nodes write to it as well: then whatever memory knows may be out of date."""
+    fetches: Fetches | None = field(init=False, default=None)
     _wary: int = 0
+    _width: int = WIDTH_MAX
     _held: dict[Address, _Held] = field(default_factory=dict)
     _recovery: asyncio.Task[None] | None = None
 
@@ -133,6 +138,7 @@ class Driver:
         """Make the committer and stand ready; nothing pending is started before `resume`."""
         store = self.world.store
         self.shared = cast("SharedStore", store) if store.shared else None
+        self.fetches = None if self.shared is None else Fetches(self.shared, self._fetched)
         self.committer = Committer(observed(store, self.world.observer), durable=self._obey, failed=self._failed)
         self.committer.begin(self._journal(store.head()))
 
@@ -151,6 +157,11 @@ class Driver:
     def held(self) -> int:
         """How many instances are in memory."""
         return len(self._held)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether calls had better wait for the next transaction: a large one would fall to other nodes again."""
+        return self.shared is not None and self.takes and self.journal.records >= self._width
 
     @property
     def takes(self) -> bool:
@@ -207,13 +218,30 @@ class Driver:
         # It is in the one under way or in the one gathered now; the later one covers both.
         return self.committer.latest()
 
-    async def settled(self, address: Address) -> StoreError | None:
+    async def fetched(self, address: Address) -> bool:
+        """Read an instance beside the loop, if it must be read at all; whether it was read just now."""
+        if self.fetches is None or not self.takes:
+            return False
+        held = self._held.get(address)
+        if held is not None and (not self._wary or held.gathering > self.committer.durable_number):
+            return False
+        await self.fetches.fetch(address)
+        return True
+
+    def _fetched(self, loaded: Mapping[Address, Loaded]) -> None:
+        durable = self.committer.durable_number
+        for address, found in loaded.items():
+            held = self._held.get(address)
+            if held is None or held.gathering <= durable:
+                self._held[address] = self._read(address, found)
+
+    async def settled(self, address: Address, *, is_fresh: bool = False) -> StoreError | None:
         """Wait until what was read from this instance may be told; `ConflictError` if it is not true any more."""
         unsettled = self.unsettled(address)
         if unsettled is not None:
             return await unsettled.wait()
         held = self._held.get(address)
-        if self.shared is None or held is None or self.shared.stands(address, held.record):
+        if self.shared is None or held is None or is_fresh or self.shared.stands(address, held.record):
             return None
         del self._held[address]
         return ConflictError("another node has changed what was read")
@@ -249,16 +277,15 @@ class Driver:
         if len(self._held) >= INSTANCES_MAX:
             self._forget_some()
         shared = self.shared
-        held = self._held[address] = (
-            _Held(self._load(address), 0) if shared is None else self._load_shared(shared, address)
-        )
+        loaded = _Held(self._load(address), 0) if shared is None else self._read(address, shared.load(address))
+        held = self._held[address] = loaded
         return held
 
     def _freshly(self, address: Address, given: Input) -> _Held:
-        """As `_hold`, but what goes on by itself, and everything for a while after a conflict, is read anew."""
+        """As `_hold`, but what goes on by itself is read anew; what is called was fetched if it had to be."""
         held = self._held.get(address)
         is_clean = held is not None and held.gathering <= self.committer.durable_number
-        if is_clean and (self._wary or not isinstance(given, Called)):
+        if is_clean and not isinstance(given, Called):
             del self._held[address]
         self._wary = max(0, self._wary - 1)
         held = self._hold(address)
@@ -274,8 +301,12 @@ class Driver:
         begun = (command.pending.key for command in commands if isinstance(command, Attempt))
         self.journal.take_over(key for key in begun if key not in made)
 
-    def _load_shared(self, shared: SharedStore, address: Address) -> _Held:
-        loaded = shared.load(address)
+    def _read(self, address: Address, loaded: Loaded) -> _Held:
+        """Raises `VersionMovedError` if the row was written under another version, which is then followed."""
+        if loaded.in_force != self.version.hash:
+            # Soon and not at once: whoever reads is in the middle of something under the version so far.
+            asyncio.get_running_loop().call_soon(self.follow)
+            raise VersionMovedError("another node has put another version in force")
         self.journal.witness(loaded.record, loaded.place)
         if loaded.row is None:
             return _Held(Instance(absent(self.version.table, address)), 0)
@@ -302,6 +333,7 @@ class Driver:
 
     def _obey(self, commands: list[Command]) -> None:
         """Their records are durable now, so what they ask for may leave the process."""
+        self._width = min(WIDTH_MAX, self._width + 1 + self._width // 16)
         for command in commands:
             try:
                 self._obey_one(command)
@@ -346,10 +378,22 @@ class Driver:
         has_moved = isinstance(error, VersionMovedError)
         version = last_version(self.world.store) if has_moved else self.version
         self._wary = WARY
+        self._width = max(1, min(self._width, self.committer.records_lost) // 2)
         self._begin_anew(version, self.committer.is_work_lost or has_moved)
 
     def follow(self) -> None:
-        """Serve the version that another node has put in force; only while nothing is on its way to the store."""
+        """Serve the version that another node has put in force. A commit that is on its way finds out by itself."""
+        if not self.takes or self.committer.latest() is not None:
+            return
+        try:
+            version = last_version(self.world.store)
+            if version.hash != self.version.hash:
+                self._begin_anew(version, True)
+        except StoreError as error:
+            self.committer.give_up(error)
+
+    def catch_up(self) -> None:
+        """The same while this node itself loads a version, with nothing on its way."""
         self._begin_anew(last_version(self.world.store), True)
 
     def _begin_anew(self, version: Version, is_work_lost: bool) -> None:  # noqa: FBT001 (what a gathering says)

@@ -36,6 +36,11 @@ class Journal:
         return self._head
 
     @property
+    def records(self) -> int:
+        """How many have been gathered."""
+        return len(self._batch.records)
+
+    @property
     def next_record(self) -> int:
         return self._head.number_after(max(self._head.record, self._witnessed[0]))
 

@@ -54,9 +54,7 @@ class Membership:
             return  # Whatever was adopted is this node's in the store, and taken up with the rest.
         try:
             if seen.in_force != driver.version.hash:
-                # A commit that is on its way finds out by itself.
-                if driver.committer.latest() is None:
-                    driver.follow()
+                driver.follow()
             elif seen.notes:
                 self._work.stop()
                 self._work.resume()

@@ -100,7 +100,7 @@ class Reload:
         with contextlib.ExitStack() as stack:
             in_force = await asyncio.to_thread(stack.enter_context, shared.bar())
             if in_force != driver.version.hash:
-                driver.follow()
+                driver.catch_up()
             driver.journal.witness(*shared.furthest())
             yield
 

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from temper.machine import Address, Effecting
+from temper.machine import Address, Effecting, NotAValueError
 from temper.run import book
 from temper.run.alarms import Alarms
 from temper.run.codec import pending_from_row
@@ -25,6 +25,8 @@ from temper.run.version import Version
 from temper.run.world import Handler
 
 RETRY_MILLISECONDS = 1000
+UNREADABLE = (KeyError, NotAValueError)
+"""How a row fails to be read that another node wrote under a version which is not followed yet."""
 TAKEN_UP_AT_ONCE = 200
 """How many pending deliveries are taken up before others have their turn: a store may hold a million."""
 
@@ -118,7 +120,9 @@ class Work:
         try:
             rows = (driver.shared.ours if driver.shared else driver.world.store.pending)(after, TAKEN_UP_AT_ONCE)
             found = list(self._first([row for row in rows if row.place <= last]))
-        except StoreError:
+        except (StoreError, *UNREADABLE) as error:
+            if driver.shared is None and not isinstance(error, StoreError):
+                raise
             again = partial(self._take_up, resumed, after, last, lanes)
             self.alarms.at(driver.world.clock.now() + RETRY_MILLISECONDS, again)
             return

@@ -6,7 +6,7 @@ wrote it last. The rows of a node that died are adopted by those that live, a po
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -19,12 +19,14 @@ class Loaded(NamedTuple):
     """An instance as it lies there, with what its next step rests on.
 
     `record` and `place` are the highest that were given to it, by any node, 0 if there is nothing.
+    `in_force` is the hash of the version that both were read under; empty if one was put in force between the two.
     """
 
     row: CellRow | None
     effects: Sequence[PendingRow]
     record: int
     place: int
+    in_force: str
 
 
 class Beat(NamedTuple):
@@ -59,6 +61,10 @@ class SharedStore(Store, Protocol):
 
     def load(self, address: Address) -> Loaded:
         """One instance, fresh."""
+        ...
+
+    def load_all(self, addresses: Sequence[Address]) -> Mapping[Address, Loaded]:
+        """These instances, fresh, and every one of them."""
         ...
 
     def stands(self, address: Address, record: int) -> bool:

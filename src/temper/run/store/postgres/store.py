@@ -13,7 +13,7 @@ from psycopg import sql
 
 from temper.machine import INT_MAX, NEW, Address
 from temper.run.store.postgres import nodes, schema, writing
-from temper.run.store.postgres.connecting import Connection, connected, exchanged, translated
+from temper.run.store.postgres.connecting import Connection, connected, exchanged, texts, translated
 from temper.run.store.protocol import ConflictError, FencedError, Query, StoreError, StoreUnsureError
 from temper.run.store.rows import (
     AnswerRow,
@@ -36,9 +36,15 @@ PROBE_CHARACTERS = 64 * 1024
 PAGE = 500
 
 CELLS = f"SELECT {', '.join(CellRow._fields)} FROM cells"
-LOADED = f"SELECT {', '.join(CellRow._fields)}, record, place FROM cells WHERE entity = %s AND id = %s"
 PENDING = f"SELECT {', '.join(PendingRow._fields)} FROM pending"
 EFFECTS = f"{PENDING} WHERE kind = 'effect' AND owner_entity = %s AND owner_id = %s ORDER BY place"
+NAMED = "unnest(%s::text[], %s::text[]) AS named (entity, id)"
+LOADED = f"""SELECT {", ".join(f"cells.{name}" for name in CellRow._fields)}, record, place, named.entity, named.id,
+  (SELECT in_force FROM store WHERE one = 1)
+  FROM {NAMED} LEFT JOIN cells ON cells.entity = named.entity AND cells.id = named.id"""
+LOADED_EFFECTS = f"""SELECT {", ".join(PendingRow._fields)}, (SELECT in_force FROM store WHERE one = 1)
+  FROM {NAMED} JOIN pending ON owner_entity = named.entity AND owner_id = named.id
+  WHERE kind = 'effect' ORDER BY place"""
 SPAWN = f"{PENDING} WHERE kind = 'spawn' AND receiver_entity = %s AND receiver_id = %s"
 NOTES = "SELECT kind, key, body FROM book WHERE kind = %s AND key > %s"
 STANDS = "SELECT coalesce((SELECT record FROM cells WHERE entity = %s AND id = %s), 0)"
@@ -189,12 +195,25 @@ class PostgresStore:
         return [Head(*row) for row in self._rows(text, (schema.SLOTS,))]
 
     def load(self, address: Address) -> Loaded:
-        rows = self._rows(LOADED, address)
-        if not rows:
-            return Loaded(None, (), 0, 0)
-        # Read after the cell: whatever changes the effects changes the cell as well, and would be noticed.
-        *cell, record, place = rows[0]
-        return Loaded(CellRow(*cell), self.effects_of(address), record, place)
+        return self.load_all([address])[address]
+
+    def load_all(self, addresses: Sequence[Address]) -> Mapping[Address, Loaded]:
+        given = (texts(address.entity for address in addresses), texts(address.id for address in addresses))
+        rows = self._rows(LOADED, given)
+        # Read after the cells: whatever changes the effects changes the cell as well, and would be noticed.
+        effects: dict[Address, list[PendingRow]] = {}
+        in_force = {rows[0][-1]}
+        for *row, version in self._rows(LOADED_EFFECTS, given):
+            effect = PendingRow(*row)
+            effects.setdefault(Address(effect.owner_entity, effect.owner_id), []).append(effect)
+            in_force.add(version)
+        version = in_force.pop() if len(in_force) == 1 else ""
+        found: dict[Address, Loaded] = {}
+        for *cell, record, place, entity, id_, _ in rows:
+            address = Address(entity, id_)
+            row = CellRow(*cell) if record is not None else None
+            found[address] = Loaded(row, effects.get(address, ()), record or 0, place or 0, version)
+        return found
 
     def stands(self, address: Address, record: int) -> bool:
         return bool(self._rows(STANDS, address)[0][0] == record)
