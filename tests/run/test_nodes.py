@@ -14,6 +14,7 @@ from support.nodes import Node, Nodes
 from support.parcels import PARCELS
 from support.postgres import Server
 from support.running import Receiver, table_of, trusted, turn
+from support.tree import ROOT
 from temper.machine import Rejected
 from temper.run import Admitted, Done, Retryable
 
@@ -371,5 +372,28 @@ def test_what_nobody_else_changed_is_answered_from_memory(postgres: Server) -> N
         for _ in range(5):
             assert isinstance(await one.call("Parcel", "p", "raise_level"), Done)
         assert loads == []
+
+    run(postgres, test)
+
+
+def test_partitioned_tables_are_tables(postgres: Server) -> None:
+    """What the page on growing says, run as it stands there over a store that has been served from."""
+    page = (ROOT / "docs" / "how-to" / "serve-from-several-nodes.md").read_text(encoding="utf-8")
+    statements = page.partition("```sql\n")[2].partition("```")[0]
+
+    async def test(nodes: Nodes) -> None:
+        node = await nodes.begin()
+        await node.done("Parcel", "p", "pack", {"label": "a"}, key="first")
+        nodes.living.remove(node)
+        await node.runtime.close()
+        with psycopg.connect(nodes.server.url, autocommit=True) as connection:
+            connection.execute(f"SET search_path = {nodes.schema}")
+            connection.execute(statements.encode())
+        one, two = await nodes.begin(), await nodes.begin()
+        again = await one.done("Parcel", "p", "pack", {"label": "a"}, key="first")
+        assert again.repeated
+        for i, node in enumerate((one, two, one, two)):
+            await node.done("Parcel", "p", "raise_level", key=f"k{i}")
+        assert len(one.runtime.history("Parcel", "p", limit=10)) == 5  # type: ignore[arg-type]
 
     run(postgres, test)
