@@ -11,11 +11,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from support.durable import all_records, assert_whole
+from support.durable import all_records, assert_whole, died
 from support.parcels import PARCELS
 from support.running import Receiver, table_of, trusted
 from support.tree import ROOT
 from temper.run import Runtime, SqliteStore, SystemChance, SystemClock, World, open_runtime
+from temper.run.book import letters
 
 ROUNDS = 4
 LINES = (30, 111, 250, 400)
@@ -48,6 +49,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_settled_is_repeated(tmp_path: 
 def check(path: Path, acknowledged: list[str]) -> None:
     store = SqliteStore(path, identity="torture")
     assert_whole(store)
+    assert {key for key, _ in letters(store)} == died(store)
     records = {record["number"]: record for record in all_records(store)}
     for line in acknowledged:
         key, number, state = line.split()

@@ -51,6 +51,22 @@ def test_a_json_file_does_as_well(tmp_path) -> None:
     assert not holder.operator
 
 
+def test_workers_have_the_effects_that_they_are_given(tmp_path) -> None:
+    path = tmp_path / "tokens.toml"
+    create_tokens(path, [("ann", [])])
+    tokens = {
+        "all": add_token(path, "all", (), works_on=None),
+        "one": add_token(path, "one", ["r"], works_on=["ring"]),
+        "none": add_token(path, "none", ()),
+    }
+    known = read_tokens(path)
+    works = {name: known.holder(token) for name, token in tokens.items()}
+    assert [works[name].works_on("ring") for name in tokens] == [True, True, False]
+    assert [works[name].works_on("knock") for name in tokens] == [True, False, False]
+    assert known.principals["operator"].works_on("ring")
+    assert not known.principals["ann"].works_on("ring")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -59,6 +75,8 @@ def test_a_json_file_does_as_well(tmp_path) -> None:
         ('[principals.ann]\nroles = ["a", 1]\ntokens = []', "needs the lists"),
         ('[principals.ann]\nroles = []\ntokens = []\noperator = "yes"', "true or false"),
         ("[principals.ann]\nroles = []\ntokens = []\nadmin = true", "only roles"),
+        ("[principals.ann]\nroles = []\ntokens = []\nworker = 1", "true, or a list of effects"),
+        ("[principals.ann]\nroles = []\ntokens = []\nworker = [1]", "true, or a list of effects"),
         ("[[[", "broken"),
     ],
 )

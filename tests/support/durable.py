@@ -8,6 +8,7 @@ from collections import Counter
 from temper.machine import NEW, Address, table_from_json
 from temper.run import Store, abstracted, departure, stage
 from temper.run.abstraction import Abstracted
+from temper.run.book import letters
 from temper.run.codec import instance_from_rows, pending_from_row
 from temper.run.engine import Instance
 from temper.run.journal import first_broken, replay
@@ -32,6 +33,7 @@ def assert_whole(store: Store) -> None:
         for key in (*record.get("consumed", ()), *record.get("withdrawn", ()))  # type: ignore[misc]
     )  # fmt: skip
     assert not [key for key, times in consumed.items() if times > 1]
+    assert {key for key, _ in letters(store)} <= died(store), "a letter of what did not settle `unknown`"
 
 
 def assert_one_run(store: Store) -> None:
@@ -39,6 +41,16 @@ def assert_one_run(store: Store) -> None:
     versions = {row.hash: stage(table_from_json(json.loads(row.body))) for row in store.versions()}
     rows = store.records(None, 0, 1_000_000)
     assert departure(Abstracted(), rows, abstracted(store, versions), versions) is None
+
+
+def died(store: Store) -> set[tuple[int, int]]:
+    """The deliveries that settled `unknown` and are not asked again, as the journal has them."""
+    return {
+        (place, round_)
+        for record in all_records(store)
+        if record["rule"] == "settle" and record["outcome"] == "unknown" and record.get("action") != "again"
+        for place, round_ in record["consumed"]  # type: ignore[attr-defined]
+    }
 
 
 def assert_replay_equals_rows(store: Store) -> None:
