@@ -235,7 +235,7 @@ def test_every_command_understands_json_and_help(capsys) -> None:
 
 
 def test_every_operation_can_be_asked_from_the_command_line() -> None:
-    commanded = {"create": "call", "history": "log"}
+    commanded = {"create": "call", "history": "log", "lease": "worker", "heartbeat": "worker", "complete": "worker"}
     missing = {each.name for each in OPERATIONS if commanded.get(each.name, each.name) not in commands()}
     assert missing == set()
 

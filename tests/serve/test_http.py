@@ -300,6 +300,10 @@ PROVOKED = {
 
 ELSEWHERE = {
     "too-busy": "test_operating",
+    "archived": "test_keeping",
+    "archive-broken": "test_keeping",
+    "no-retention": "test_keeping",
+    "not-in-a-file": "test_keeping",
     "not-ready": "test_operating",
     "one-node-only": "test_operating",
     "not-redrivable": "test_effects",

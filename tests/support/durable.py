@@ -4,32 +4,41 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 from temper.machine import NEW, Address, table_from_json
 from temper.run import Store, abstracted, departure, stage
 from temper.run.abstraction import Abstracted
+from temper.run.archive import archived, cut_of
 from temper.run.book import letters
 from temper.run.codec import instance_from_rows, pending_from_row
 from temper.run.engine import Instance
 from temper.run.journal import first_broken, replay
 from temper.run.record import Pending
 from temper.run.replaying import fold_journal
+from temper.run.store.rows import RecordRow
 
 
-def all_records(store: Store) -> list[dict[str, object]]:
-    return [json.loads(row.body) for row in store.records(None, 0, 1_000_000)]
+def all_rows(store: Store, archive: Path | None = None) -> list[RecordRow]:
+    """Every record: those that were put into the archive, and those in the store."""
+    old = [] if archive is None else list(archived(archive, cut_of(store)))
+    return [*old, *store.records(None, 0, 1_000_000)]
 
 
-def assert_whole(store: Store) -> None:
+def all_records(store: Store, archive: Path | None = None) -> list[dict[str, object]]:
+    return [json.loads(row.body) for row in all_rows(store, archive)]
+
+
+def assert_whole(store: Store, archive: Path | None = None) -> None:
     """The chain is intact, replaying it gives the rows, and no delivery was consumed twice."""
-    rows = store.records(None, 0, 1_000_000)
+    rows = all_rows(store, archive)
     heads = store.heads() if store.shared else [store.head()]  # type: ignore[attr-defined]
     assert first_broken(rows, stride=heads[0].stride) is None
     ends = {row.number % heads[0].stride: (row.number, row.hash) for row in rows}
     assert [ends.get(head.slot, (0, head.chain)) for head in heads] == [(head.record, head.chain) for head in heads]
-    assert_replay_equals_rows(store)
+    assert_replay_equals_rows(store, archive)
     consumed = Counter(
-        (*key,) for record in all_records(store) if record["rule"] != "reload"
+        (*key,) for record in all_records(store, archive) if record["rule"] != "reload"
         for key in (*record.get("consumed", ()), *record.get("withdrawn", ()))  # type: ignore[misc]
     )  # fmt: skip
     assert not [key for key, times in consumed.items() if times > 1]
@@ -53,14 +62,14 @@ def died(store: Store) -> set[tuple[int, int]]:
     }
 
 
-def assert_replay_equals_rows(store: Store) -> None:
+def assert_replay_equals_rows(store: Store, archive: Path | None = None) -> None:
     """The law: replay equals live."""
     versions = {row.hash: stage(table_from_json(json.loads(row.body))) for row in store.versions()}
     if not versions:
         return
     current = versions[store.versions()[-1].hash]
-    rows = store.records(None, 0, 1_000_000)
-    replayed = replay(versions, store.records(None, 0, 1_000_000))
+    rows = all_rows(store, archive)
+    replayed = replay(versions, rows)
     quickly = fold_journal(versions, rows)
     assert (quickly.instances, quickly.pending) == (replayed.instances, replayed.pending)
     lives: dict[Address, Instance] = {}
@@ -80,7 +89,9 @@ def kept(instance: Instance) -> bool:
 
 
 def bare(instance: Instance) -> Instance:
-    """Without book-keeping, which is no step and in no record."""
+    """Without book-keeping, which is no step and in no record; of an id that is merely taken nothing is left but that."""
+    if instance.cell.control == NEW:
+        instance = instance._replace(cell=instance.cell._replace(data=()))
     return instance._replace(effects=tuple(plain(pending) for pending in instance.effects))
 
 

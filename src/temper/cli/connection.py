@@ -39,6 +39,12 @@ class Connection:
 
         yield from listen(self.client, operation(name), {"blueprint": self.blueprint} | given)
 
+    def lines(self, name: str, given: dict[str, str]) -> Iterator[str]:
+        """The lines of what the operation streams; raises `UnreachableError` when it breaks off."""
+        from temper.serve.listening import lines
+
+        yield from lines(self.client, operation(name), {"blueprint": self.blueprint} | given)
+
 
 def add_connection(parser: argparse.ArgumentParser, *, acting: bool = False) -> None:
     """The options that every client command has."""

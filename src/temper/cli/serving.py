@@ -18,15 +18,27 @@ from temper.cli.greeting import Greeting, greeting_json, greeting_lines
 from temper.cli.handling import follow_handlers, read_handlers, renew_handlers
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
-from temper.machine import Certified, asked_of_cedar
+from temper.machine import Certified, TransitionTable, asked_of_cedar
 from temper.pipeline import Read
 from temper.report import Diagnostic, render
-from temper.run import Handler, Limits, NotAdmitted, Runtime, SystemChance, SystemClock, World, open_runtime
+from temper.run import (
+    Handler,
+    HandlersBrokenError,
+    Limits,
+    NotAdmitted,
+    Runtime,
+    SystemChance,
+    SystemClock,
+    World,
+    open_runtime,
+)
+from temper.run.retention import Retention, load_retention
 from temper.run.store.opening import DriverMissingError, Place, open_store
 from temper.run.store.protocol import StoreError
 from temper.serve.home import Home, home_of
 from temper.serve.instruments import Instruments
 from temper.serve.logs import LogForm, logging_to, tell
+from temper.serve.premises import Premises
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.reload import Reloaded, Reloader
 from temper.serve.tokens import BadTokensError, TokenFile, create_tokens
@@ -60,11 +72,52 @@ class Plan:
         return self.tokens or self.home.tokens
 
     @property
+    def premises(self) -> Premises | None:
+        """Where it all lies; None for a journal in a database."""
+        return None if self.store.is_database else Premises(Path(self.store.text))
+
+    @property
+    def settings_path(self) -> Path | None:
+        """The `temper.toml` that was named as the handlers' file, or lies beside the blueprint."""
+        if self.handlers is not None and self.handlers.suffix == ".toml":
+            return self.handlers
+        beside = (self.path if self.path.is_dir() else self.path.parent) / "temper.toml"
+        return beside if beside.is_file() else None
+
+    @property
     def handlers_path(self) -> Path | None:
         """The file that was named, or the one that lies beside the blueprint."""
         folder = self.path if self.path.is_dir() else self.path.parent
         beside = [folder / name for name in ("handlers.py", "temper.toml") if (folder / name).is_file()]
         return self.handlers or next(iter(beside), None)
+
+
+@contextlib.asynccontextmanager
+async def _tidying(plan: Plan, runtime: Runtime) -> AsyncIterator[None]:
+    """Put away what is old while the body runs, if the operator has said what that is."""
+    retention = _retention(plan, runtime.table)
+    if retention.keeps_everything:
+        yield
+        return
+    if plan.premises is None:
+        cure = "take [retention] out of the file; what is old is put away from a journal in a file only"
+        raise MistakeError("one-node-only", "several nodes may write to this store, so nothing can be cut off", cure)
+    runtime.keep(retention, plan.premises.archive)
+    assert runtime.keeping is not None, "it was just made"
+    task = asyncio.create_task(runtime.keeping.every_hour())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _retention(plan: Plan, table: TransitionTable) -> Retention:
+    path = plan.settings_path
+    try:
+        return Retention() if path is None else load_retention(path, table)
+    except HandlersBrokenError as wrong:
+        raise MistakeError("handlers-broken", str(wrong), "mend the file") from None
 
 
 async def serve(plan: Plan, terminal: Terminal) -> int:
@@ -73,7 +126,7 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     from temper.serve.service import Service
 
     os.umask(0o077)  # the journal holds what was said to the system, and is for its owner's eyes
-    instruments = Instruments()
+    instruments = Instruments(premises=plan.premises)
     log = logging_to(terminal.err, plan.log) if plan.log else contextlib.nullcontext()
     with log, contextlib.closing(_listen(plan)) as opened:
         stamp = file_stamp(plan.handlers_path) if plan.handlers_path else None
@@ -86,7 +139,7 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
             plan.home.announce(url_of(opened))
             _greet(Greeting(plan, url_of(opened), tokens.tokens, drawn, tuple(handlers)), terminal)
             tell("serving", {"blueprint": runtime.table.blueprint, "table": runtime.table_hash, "url": url_of(opened)})
-            async with _watching(plan, stamp, runtime, reloader, terminal):
+            async with _tidying(plan, runtime), _watching(plan, stamp, runtime, reloader, terminal):
                 app = application(Service(runtime, tokens, reloader, instruments))
                 await serve_until_stopped(app, opened, instruments.draining, plan.drain_seconds)
         finally:

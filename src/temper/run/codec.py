@@ -8,6 +8,7 @@ from typing import Any
 
 from temper.machine import (
     INT_MAX,
+    NEW,
     Address,
     Cell,
     Delivery,
@@ -16,6 +17,7 @@ from temper.machine import (
     Refusal,
     Spawning,
     Value,
+    absent,
     delivery_from_json,
     delivery_to_json,
 )
@@ -243,7 +245,9 @@ def cell_row(version: Version, instance: Instance) -> CellRow:
 
 
 def cell_from_row(version: Version, row: CellRow) -> Cell:
-    """The cell of a row."""
+    """The cell of a row. An id that is merely taken has no data, whatever version took it."""
+    if row.control == NEW:
+        return absent(version.table, row.address)._replace(clock=row.clock, seq=row.seq)
     data = version.fields[row.entity].decode(json.loads(row.data))
     return Cell(row.entity, row.id, row.control, data, _timers(json.loads(row.timers)), row.clock, row.seq)
 

@@ -41,7 +41,8 @@ from temper.machine import (
     apply_target,
     step,
 )
-from temper.run.record import Pending, Record
+from temper.run.record import Pending, Record, first_of_lanes
+from temper.run.retiring import Retired, retirement
 from temper.run.version import Version
 
 MARKS_MAX = 20
@@ -112,7 +113,7 @@ class Fired:
     """Time has passed: the first timer that is due, if there is one, fires."""
 
 
-Input: TypeAlias = Called | Delivered | Settled | Fired
+Input: TypeAlias = Called | Delivered | Settled | Fired | Retired
 
 
 class Append(NamedTuple):
@@ -163,6 +164,9 @@ def advance(version: Version, instance: Instance, given: Input, moment: Moment) 
             return _settled(version, instance, given, moment)
         case Fired():
             return _fired(version, instance, moment)
+        case Retired():
+            record = retirement(version, instance, moment)
+            return (instance, ()) if record is None else _append(instance, record)
         case _:
             assert_never(given)
 
@@ -489,12 +493,3 @@ def _append(instance: Instance, record: Record) -> Advanced:
     if record.timers:
         commands.append(Schedule(record.address, min(due for _, due in record.timers)))
     return after, tuple(commands)
-
-
-def first_of_lanes(effects: tuple[Pending, ...]) -> tuple[Pending, ...]:
-    """The pending effects that may be attempted now: of each effect the first."""
-    firsts: dict[str, Pending] = {}
-    for pending in effects:
-        assert isinstance(pending.delivery, Effecting), "lanes hold effects"
-        firsts.setdefault(pending.delivery.effect, pending)
-    return tuple(firsts.values())

@@ -118,6 +118,16 @@ class Journal:
         self._batch.book[kind, key] = body
         self._is_empty = False
 
+    def cut(self, number: int) -> None:
+        """Let the records up to there leave the store; they lie in the archive."""
+        self._batch.cut = max(self._batch.cut, number)
+        self._is_empty = False
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Let go of what was answered under these idempotency keys."""
+        self._batch.forgotten.update(keys)
+        self._is_empty = False
+
     def load(self, version: VersionRow) -> None:
         """Put a version in force."""
         self._batch.version = version

@@ -95,3 +95,12 @@ def kind_of(delivery: Delivery) -> str:
             return "spawn"
         case Refusal():
             return "refusal"
+
+
+def first_of_lanes(effects: tuple[Pending, ...]) -> tuple[Pending, ...]:
+    """The pending effects that may be attempted now: of each effect the first."""
+    firsts: dict[str, Pending] = {}
+    for pending in effects:
+        assert isinstance(pending.delivery, Effecting), "lanes hold effects"
+        firsts.setdefault(pending.delivery.effect, pending)
+    return tuple(firsts.values())

@@ -51,7 +51,7 @@ from temper.run.codec import Versions, record_from_json
 from temper.run.engine import Instance, absorb
 from temper.run.mapping import CellMapper, map_delivery
 from temper.run.obstacle import Obstacle
-from temper.run.record import Pending, Record
+from temper.run.record import Pending, Record, owner_of
 from temper.run.store.rows import RecordRow
 from temper.run.version import Version
 
@@ -104,6 +104,7 @@ class _Run:
             "settle": self._settle,
             "fire": self._fire,
             "late": self._stutter,
+            "retire": self._retire,
             "start": self._mapped,
             "reload": self._mapped,
         }
@@ -242,6 +243,19 @@ class _Run:
         """Rule 8."""
         changes = record.stepped or record.made or record.consumed or record.withdrawn or record.timers is not None
         return "a record that only keeps what somebody said changes something" if changes else ""
+
+    def _retire(self, record: Record) -> str:
+        """Putting away (G8): only what can do nothing but reject, and is taken for an id that is taken from then on."""
+        cell, declared = self._cell(record.address), self.version.entities[record.address.entity]
+        if cell.control not in declared.final or cell.timers or declared.single:
+            return f"it is in `{cell.control}` and may still do something"
+        if any(owner_of(delivery) == record.address for delivery in self.pending.values()):
+            return "something that it handed on is still pending"
+        if record.made or record.consumed or record.withdrawn or record.seq != cell.seq:
+            return "putting away changes nothing else"
+        del self.cells[record.address]
+        self.burnt.add(record.address)
+        return ""
 
     # What they share
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from temper.machine import Address, Certificate, Certified, TransitionTable, table_from_json
 from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
+from temper.run.archive import broken_record
 from temper.run.calls import Calls, failed
 from temper.run.codec import Versions
 from temper.run.dispatcher import Answered, Failed
 from temper.run.driver import Driver
-from temper.run.journal import first_broken
+from temper.run.keeping import Keeping
 from temper.run.leases import Completed, Leased
 from temper.run.limits import Limits
 from temper.run.membership import Membership
+from temper.run.past import Past, instance_at
 from temper.run.queries import Queries
 from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, keep_certificate, live_images
 from temper.run.requests import Request
+from temper.run.retention import Retention
 from temper.run.store.protocol import ConflictError, Store, StoreError
 from temper.run.store.rows import Head, RecordRow
 from temper.run.upkeep import Attempts, EffectSeen, LetterSeen, Upkeep
@@ -49,6 +53,7 @@ class Runtime:
         self._queries = Queries(self._driver, self._work)
         self._upkeep = Upkeep(self._driver, self._work)
         self._loading = asyncio.Lock()
+        self.keeping: Keeping | None = None
         shared = self._driver.shared
         self.membership = None if shared is None else Membership(self._driver, self._work, shared)
 
@@ -191,6 +196,23 @@ class Runtime:
         return self._world.store.head()
 
     @property
+    def store(self) -> Store:
+        """What is durable, to be read."""
+        return self._world.store
+
+    def now(self) -> int:
+        """The world's time."""
+        return self._world.clock.now()
+
+    def keep(self, retention: Retention, folder: Path) -> None:
+        """Put away what is older than that, from now on when `tidy` is asked for; old records go into the folder."""
+        self.keeping = Keeping(self._driver, retention, folder)
+
+    def past(self, address: Address, moment: int, archive: Path | None) -> Past | None:
+        """An instance as it was at a moment. Raises `StoreError`."""
+        return instance_at(self._world.store, self.versions(), archive, address, moment)
+
+    @property
     def instances_held(self) -> int:
         """How many instances are in memory."""
         return self._driver.held
@@ -280,8 +302,11 @@ class Runtime:
         return lineage_of(self._world.store)
 
     def first_broken_record(self) -> int | None:
-        """Walk the whole hash chain; the number of the first record that is missing or altered."""
-        return first_broken(_all_records(self._world.store), stride=self._world.store.head().stride)
+        """Walk the whole hash chain; the number of the first record that is missing or altered.
+
+        Behind a cut it goes on from the hash that the store keeps; what was cut off is checked in the archive.
+        """
+        return broken_record(self._world.store)
 
     def unexplained(self) -> tuple[Address, ...]:
         """Instances whose row is not what their records say; for a runtime at rest, where there are none."""
@@ -318,13 +343,6 @@ class Runtime:
             if (close := getattr(handler, "aclose", None)) is not None:
                 await close()
         self._world.store.close()
-
-
-def _all_records(store: Store) -> Iterator[RecordRow]:
-    number = 0
-    while rows := store.records(None, number):
-        yield from rows
-        number = rows[-1].number
 
 
 def load_versions(store: Store) -> Versions:

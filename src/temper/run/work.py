@@ -14,10 +14,9 @@ from temper.run.codec import pending_from_row
 from temper.run.courier import Courier
 from temper.run.dispatcher import Dispatcher
 from temper.run.driver import Driver
-from temper.run.engine import first_of_lanes
 from temper.run.leases import Leases
 from temper.run.limits import Limits
-from temper.run.record import Pending, Record
+from temper.run.record import Pending, Record, first_of_lanes
 from temper.run.store.protocol import Store, StoreError
 from temper.run.store.rows import PendingRow
 from temper.run.timers import Timers

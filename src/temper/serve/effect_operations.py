@@ -80,7 +80,7 @@ EFFECT_OPERATIONS: tuple[Operation, ...] = (
         "attempts",
         "GET",
         "/v1/{blueprint}/deliveries/{key}",
-        "The attempts of one delivery that failed or were a worker's, also when it is settled. "
+        "The attempts of one delivery: those that failed or were a worker's, also when it is settled. "
         "What settled it stands in the instance's history.",
         record_of(key=TEXT, attempts=list_of(ATTEMPT)),
         parameters=(BLUEPRINT, KEY),
@@ -135,7 +135,7 @@ EFFECT_OPERATIONS: tuple[Operation, ...] = (
         "redrive",
         "POST",
         "/v1/{blueprint}/letters/{key}/redrive",
-        "Perform a dead letter once more, with the same key and as many attempts as the first time. "
+        "Perform a dead letter once more: with the same key and as many attempts as the first time. "
         "It has no outcome: what is answered is written down, and changes no instance.",
         LETTER,
         Permission.OPERATOR,

@@ -9,6 +9,7 @@ from temper.serve.draining import Draining
 from temper.serve.events import Feed
 from temper.serve.logs import LogObserver
 from temper.serve.meters import Meters
+from temper.serve.premises import Premises
 from temper.serve.pressure import Pressure
 
 
@@ -19,6 +20,7 @@ class Instruments:
     meters: Meters = field(default_factory=Meters)
     draining: Draining = field(default_factory=Draining)
     feed: Feed = field(default_factory=Feed)
+    premises: Premises | None = None
     pressure: Pressure = field(init=False)
 
     def __post_init__(self) -> None:

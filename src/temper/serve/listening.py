@@ -17,6 +17,11 @@ TIMEOUT_SECONDS = 45.0
 
 def listen(client: Client, operation: Operation, given: Mapping[str, str]) -> Iterator[tuple[int, Any]]:
     """The events with their positions until the server ends the stream, or `UnreachableError` if it breaks off."""
+    return _events(lines(client, operation, given))
+
+
+def lines(client: Client, operation: Operation, given: Mapping[str, str]) -> Iterator[str]:
+    """The lines of a streamed answer. Raises `ProblemError`, or `UnreachableError` if it breaks off."""
     path, headers = request_of(operation, given)
     headers["Authorization"] = f"Bearer {client.token}"
     parts = urlsplit(client.url)
@@ -27,18 +32,19 @@ def listen(client: Client, operation: Operation, given: Mapping[str, str]) -> It
         response = connection.getresponse()
         if response.status != 200:
             read_answer(response.status, response.getheader("Content-Type", ""), response.read())
-        yield from _events(response)
+        for line in response:
+            yield line.decode("utf-8").rstrip("\r\n")
     except (OSError, http.client.HTTPException) as wrong:
         raise UnreachableError(f"{client.url} broke off: {wrong or type(wrong).__name__}") from None
     finally:
         connection.close()
 
 
-def _events(lines: http.client.HTTPResponse) -> Iterator[tuple[int, Any]]:
+def _events(told: Iterator[str]) -> Iterator[tuple[int, Any]]:
     """Fields of one event stand in lines of their own, and an empty line ends it."""
     fields: dict[str, str] = {}
-    for line in lines:
-        name, _, value = line.decode("utf-8").rstrip("\r\n").partition(": ")
+    for line in told:
+        name, _, value = line.partition(": ")
         if name:
             fields[name] = value
         elif "data" in fields:

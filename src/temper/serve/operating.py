@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from temper.run import Runtime
+from temper.run.archive import cut_of
 from temper.serve.asking import Answer, Asked, told
 from temper.serve.effects import EffectService
 from temper.serve.events import PAGE, Source, Wanted, stream
@@ -52,6 +53,7 @@ class OperatingService(EffectService):
             raise ProblemError("unknown-entity", f"`{entity}` is no entity of {self.name}", {"entity": entity})
         place = "Last-Event-ID" if "Last-Event-ID" in asked.given else "after"
         after = asked.number(place, 0, 0, POSITION_MAX)
+        self._check_not_cut(after)
         wanted = Wanted(after, entity, asked.given.get("id"), asked.given.get("action"))
         source = Source(
             self.name,
@@ -63,6 +65,13 @@ class OperatingService(EffectService):
         first = source.read(after, PAGE)
         follow = asked.choice("follow", ("yes", "no")) != "no"
         return Answer(stream(source, wanted, first, self.instruments.pressure.listening(), follow=follow))
+
+    def _check_not_cut(self, after: int) -> None:
+        """Whoever asks for what is gone must hear it: going on behind the gap would look like having been told all."""
+        cut = cut_of(self.runtime.store).number
+        if after < cut:
+            detail = f"records up to {cut:,} have left the journal; `export` has them, and events go on from there"
+            raise ProblemError("archived", detail, {"cut": cut})
 
     def _check_alone(self, what: str) -> None:
         """Numbers of several nodes are not in the order of the transactions: a position would skip what comes late."""

@@ -60,7 +60,7 @@ OPERATING_OPERATIONS: tuple[Operation, ...] = (
         "Every event is told at least once, in the order of the journal, from any position on.",
         TEXT,
         parameters=(BLUEPRINT, AFTER, OF_ENTITY, OF_ID, OF_ACTION, FOLLOW, LAST),
-        problems=("unknown-blueprint", "unknown-entity", "bad-request", "one-node-only"),
+        problems=("unknown-blueprint", "unknown-entity", "bad-request", "one-node-only", "archived"),
         media="text/event-stream",
     ),
 )

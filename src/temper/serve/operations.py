@@ -7,6 +7,7 @@ takes, answers and may complain about is here, and a test holds transports and r
 from __future__ import annotations
 
 from temper.serve.effect_operations import EFFECT_OPERATIONS
+from temper.serve.keeping_operations import KEEPING_OPERATIONS
 from temper.serve.operating_operations import OPERATING_OPERATIONS
 from temper.serve.operation import (
     ANY,
@@ -182,6 +183,7 @@ OPERATIONS: tuple[Operation, ...] = (
         command=True,
     ),
     *EFFECT_OPERATIONS,
+    *KEEPING_OPERATIONS,
     Operation(
         "timers",
         "GET",
@@ -216,8 +218,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "history",
         "GET",
         "/v1/{blueprint}/{entity}/{id}/history",
-        "Everything that happened to an instance, oldest first, each under the version it was made with.",
-        record_of(records=list_of(RECORD), next=MAYBE_TEXT),
+        "Everything that happened to an instance, oldest first, each under the version it was made with. "
+        "Records up to the number `archived` have left the journal; `export` has them.",
+        record_of(records=list_of(RECORD), next=MAYBE_TEXT, archived=NUMBER),
         parameters=(BLUEPRINT, ENTITY, ID, LIMIT, CURSOR),
         problems=(*NOT_THERE, "bad-request"),
     ),
@@ -259,7 +262,7 @@ OPERATIONS: tuple[Operation, ...] = (
 COMMON_PROBLEMS = ("unknown-route", "method-not-allowed", "shutting-down", "internal-error")
 UNBOUNDED = frozenset({"health", "alive", "ready", "metrics", "explain"})
 """What is answered however much is under way: whoever looks after the server must see that it is busy."""
-WAITING = frozenset({"events", "lease"})
+WAITING = frozenset({"events", "export", "lease"})
 """What may wait for long, and costs little meanwhile: it is bounded apart, so that it keeps no call from being made."""
 TOKEN_PROBLEMS = ("no-token", "unknown-token")
 OPERATOR_PROBLEMS = ("not-operator",)

@@ -10,12 +10,13 @@ from urllib.parse import quote
 from temper.machine import table_to_json
 from temper.pipeline import explain
 from temper.run import Done, Response, Runtime, Seen
+from temper.run.archive import cut_of
 from temper.serve.asking import Answer, Asked, told
 from temper.serve.incoming import read_filter, read_tag, read_version
 from temper.serve.instruments import Instruments
+from temper.serve.keeping import KeepingService
 from temper.serve.logs import tell
 from temper.serve.openapi import args_schema, openapi
-from temper.serve.operating import OperatingService
 from temper.serve.operations import STATUSES
 from temper.serve.presenting import (
     done_text,
@@ -35,7 +36,7 @@ PAGE = 100
 NUMBER_MAX = 2**62
 
 
-class Service(OperatingService):
+class Service(KeepingService):
     """The operations on one runtime. Each method has the name of its operation."""
 
     def __init__(
@@ -130,7 +131,8 @@ class Service(OperatingService):
         after = asked.number("cursor", 0, 0, NUMBER_MAX)
         rows = told(self.runtime.history(self._entity(asked), asked.given["id"], after=after, limit=limit))
         records = [record_to_json(json.loads(row.body)) for row in rows]
-        return Answer({"records": records, "next": str(rows[-1].number) if len(rows) == limit else None})
+        following = str(rows[-1].number) if len(rows) == limit else None
+        return Answer({"records": records, "next": following, "archived": cut_of(self.runtime.store).number})
 
     async def can(self, asked: Asked) -> Answer:
         entity, id_, principal = self._entity(asked), asked.given["id"], self._acting(asked)

@@ -12,8 +12,8 @@ from typing import Any
 from temper.report import suggest
 from temper.run.handlers.broken import HandlersBrokenError
 
-DURATION = re.compile(r"(\d{1,9})(ms|s|m|h)", re.ASCII)
-UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)", re.ASCII)
+UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SIZE = re.compile(r"(\d{1,9})(kB|MB|GB)", re.ASCII)
 SIZES = {"kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 

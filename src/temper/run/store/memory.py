@@ -51,6 +51,10 @@ class MemoryStore:
         self._pending.update(batch.made)
         for noted in batch.noted.values():
             self._pending[noted.place] = self._pending[noted.place]._replace(**noted._asdict())
+        if batch.cut:
+            self._records = [row for row in self._records if row.number > batch.cut]
+        for key in batch.forgotten:
+            self._answers.pop(key, None)
         self._answers.update(batch.answers)
         for (kind, key), body in batch.book.items():
             if body is None:
@@ -129,6 +133,10 @@ class MemoryStore:
 
     def answer(self, key: str) -> AnswerRow | None:
         return self._answers.get(key)
+
+    def answered(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        keys = sorted(key for key in self._answers if key > after)
+        return [(key, self._answers[key].at) for key in keys[:limit]]
 
     def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
         later = self._records[bisect.bisect_right(self._records, after, key=lambda row: row.number) :]

@@ -132,6 +132,10 @@ class Store(Protocol):
 
     def answer(self, key: str) -> AnswerRow | None: ...
 
+    def answered(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        """Idempotency keys by key, behind the key `after`, each with when it was answered."""
+        ...
+
     def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
         """Journal records by number, after the number `after`; of one instance if one is named."""
 

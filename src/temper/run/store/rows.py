@@ -147,6 +147,10 @@ class Batch:
     answers: dict[str, AnswerRow] = field(default_factory=dict)
     book: dict[tuple[str, str], str | None] = field(default_factory=dict)
     """By kind and key: the note's new body, or None where it is struck out."""
+    cut: int = 0
+    """Records up to this number leave the store; 0 leaves them all."""
+    forgotten: set[str] = field(default_factory=set)
+    """Idempotency keys whose answers are let go of. They must not be among `answers`."""
     version: VersionRow | None = None
     certificate: CertificateRow | None = None
     under: str | None = None

@@ -41,6 +41,7 @@ PRAGMAS = (
 )
 KEY_END = "\U0010ffff"
 """Behind every key that a note can have."""
+KEYS = "SELECT key, at FROM answers WHERE key > ? ORDER BY key LIMIT ?"
 PROBE_BYTES = 64 * 1024
 FULL_CODES = frozenset({sqlite3.SQLITE_FULL})
 CORRUPT_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -195,6 +196,9 @@ class SqliteStore:
 
     def answer(self, key: str) -> AnswerRow | None:
         return self._one(AnswerRow, "SELECT * FROM answers WHERE key = ?", (key,))
+
+    def answered(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        return [(key, at) for key, at in self._rows(KEYS, (after, limit))]
 
     def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
         if address is None:

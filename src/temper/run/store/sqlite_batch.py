@@ -36,6 +36,10 @@ def write_batch(connection: sqlite3.Connection, batch: Batch) -> None:
     _insert(connection, "cells", batch.cells.values(), CELL)
     _delete(connection, "pending", ("place", "round"), sorted(batch.consumed), expected=True)
     _insert(connection, "pending", batch.made.values())
+    if batch.cut:
+        connection.execute("DELETE FROM records WHERE number <= ?", (batch.cut,))
+    if batch.forgotten:
+        connection.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in batch.forgotten])
     _insert(connection, "answers", batch.answers.values())
     if batch.noted:
         notes = [(n.claimed, n.attempts, n.not_before, n.note, n.place, n.round) for n in batch.noted.values()]

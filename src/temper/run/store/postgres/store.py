@@ -283,6 +283,10 @@ class PostgresStore:
     def answer(self, key: str) -> AnswerRow | None:
         return self._one(AnswerRow, "SELECT key, digest, at, body FROM answers WHERE key = %s", (key,))
 
+    def answered(self, after: str, limit: int) -> Sequence[tuple[str, int]]:
+        sql = "SELECT key, at FROM answers WHERE key > %s ORDER BY key LIMIT %s"
+        return [(str(key), int(at)) for key, at in self._rows(sql, (after, limit))]
+
     def records(self, address: Address | None = None, after: int = 0, limit: int = 1000) -> Sequence[RecordRow]:
         of, given = ("", ()) if address is None else (" AND entity = %s AND id = %s", tuple(address))
         text = f"SELECT number, entity, id, at, body, hash FROM records WHERE number > %s{of} ORDER BY number LIMIT %s"

@@ -87,6 +87,8 @@ def write(connection: Connection, batch: Batch, slot: int, epoch: int) -> None:
 
 def statements_of(batch: Batch, slot: int, epoch: int) -> list[Statement]:
     """Everything that the batch asks of the database, in the order that every node keeps."""
+    assert not batch.cut, "nothing is put away where several nodes write"
+    assert not batch.forgotten, "nothing is put away where several nodes write"
     head = batch.head
     node = (head.commit, head.record, head.place, head.chain, slot, epoch, head.commit - 1)
     found = [

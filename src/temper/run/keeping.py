@@ -1,0 +1,213 @@
+"""Putting away what is old: finished instances, records, answers. Each in small transactions between those of calls.
+
+An instance that is final, with nothing pending and no timer armed, can only reject. One whose id is merely taken
+rejects the same, so putting it away is one more record, and no run can tell the difference. Records leave the store
+when they lie in a file of the archive. All of it can be killed anywhere, and goes on from where it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import TypeVar
+
+from temper.machine import NEW, Address
+from temper.run.answer import Problem, Retryable
+from temper.run.archive import Cut, cut_note, cut_of, standing, write_part
+from temper.run.calls import CLOSING, failed, troubled
+from temper.run.committer import Gathering
+from temper.run.driver import Driver
+from temper.run.retention import Retention
+from temper.run.retiring import Retired
+from temper.run.store.protocol import Store, StoreError
+from temper.run.store.rows import RecordRow
+
+AT_ONCE = 200
+"""How much is put away in one transaction, so that no call waits long behind it."""
+PART_MAX = 100_000
+"""How many records one file of the archive holds at most."""
+PAGE = 1_000
+EVERY_MILLISECONDS = 3_600_000
+
+Seen = TypeVar("Seen")
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """How much was put away, and where the store is cut now."""
+
+    instances: int
+    records: int
+    answers: int
+    cut: int
+
+
+class Keeping:
+    """Puts away what is older than the operator wants to keep. Made for one runtime with a journal of its own."""
+
+    def __init__(self, driver: Driver, retention: Retention, folder: Path) -> None:
+        assert not driver.world.store.shared, "records of several nodes lie in no one order that could be cut"
+        self._driver, self.retention, self.folder = driver, retention, folder
+        self._alone = asyncio.Lock()
+
+    async def tidy(self) -> Tidied | Problem:
+        """Do all of it now. What was done stays done if it ends with a problem."""
+        async with self._alone:
+            try:
+                instances = await self._instances()
+                records = await self._records() if self.retention.records is not None else 0
+                answers = await self._answers() if self.retention.answers is not None else 0
+                return Tidied(instances, records, answers, cut_of(self._store).number)
+            except _StoppedError as stopped:
+                return stopped.problem
+            except StoreError as error:
+                return failed(error)
+
+    async def every_hour(self) -> None:
+        """Do it now and then, for as long as the task runs."""
+        clock = self._driver.world.clock
+        while True:
+            await self.tidy()
+            await clock.wait_until(clock.now() + EVERY_MILLISECONDS)
+
+    @property
+    def _store(self) -> Store:
+        return self._driver.world.store
+
+    # Instances
+
+    async def _instances(self) -> int:
+        count = 0
+        for entity, age in self.retention.finished.items():
+            rows = self._finished(entity, self._driver.world.clock.now() - age)
+            while found := await self._aside(partial(_some, rows)):
+                owing = await self._aside(self._owing)
+                count += sum(self._retire(address) for address in found if address not in owing)
+                await self._durable()
+        return count
+
+    def _finished(self, entity: str, before: int) -> Iterator[Address]:
+        """Instances that have been final since before a time, as far as their rows tell; the engine looks again."""
+        declared = self._driver.version.live(entity)
+        final = frozenset(declared.final if declared is not None else ())
+        for row in self._store.all_cells(entity):
+            if row.control in final and row.control != NEW and row.clock < before:
+                yield row.address
+
+    def _owing(self) -> frozenset[Address]:
+        """Instances from or to which something is pending."""
+        found, place = set(), 0
+        while rows := self._store.pending(place, PAGE):
+            found |= {Address(row.owner_entity, row.owner_id) for row in rows}
+            found |= {Address(row.receiver_entity, row.receiver_id) for row in rows}
+            place = rows[-1].place
+        return frozenset(found)
+
+    def _retire(self, address: Address) -> bool:
+        entered = self._driver.enter(address, Retired())
+        if entered is None:
+            raise _StoppedError(self._why_not())
+        return entered.is_recorded
+
+    # Records
+
+    async def _records(self) -> int:
+        """Archive what is old, part by part; the last record stays, so that the store shows where its chain ends."""
+        began = cut_of(self._store).number
+        while steps := await self._aside(self._archive):
+            for step in steps:
+                await self._cut(step)
+        return cut_of(self._store).number - began
+
+    def _archive(self) -> list[Cut]:
+        """Write the next file, and say in which steps its records may leave the store. Runs beside the loop."""
+        assert self.retention.records is not None, "records are kept for ever"
+        cut, head = cut_of(self._store), self._store.head()
+        if held := list(standing(self.folder, cut, self._store)):
+            return [*held[AT_ONCE - 1 :: AT_ONCE], held[-1]]
+        old = self._old(cut.number, head.record, self._driver.world.clock.now() - self.retention.records)
+        first = next(old, None)
+        if first is None:
+            return []
+        steps: list[Cut] = []
+        last = Cut()
+
+        def noticed() -> Iterator[RecordRow]:
+            nonlocal last
+            for row in chain([first], old):
+                last = Cut(row.number, row.hash)
+                if row.number % AT_ONCE == 0:
+                    steps.append(last)
+                yield row
+
+        write_part(self.folder, noticed(), cut, head.identity)
+        return steps if steps and steps[-1] == last else [*steps, last]
+
+    def _old(self, number: int, end: int, before: int) -> Iterator[RecordRow]:
+        """The records behind a number, up to the first that is kept, and no more than a file is to hold."""
+        count = 0
+        while page := self._store.records(None, number, PAGE):
+            for row in page:
+                if count == PART_MAX or row.at >= before or row.number >= end:
+                    return
+                count += 1
+                yield row
+            number = page[-1].number
+
+    async def _cut(self, cut: Cut) -> None:
+        """One transaction: the records up to there leave the store, and it notes where it was cut."""
+        if not self._driver.takes:
+            raise _StoppedError(self._why_not())
+        self._driver.journal.cut(cut.number)
+        await self._kept(self._driver.keep(*cut_note(cut)))
+
+    # Answers
+
+    async def _answers(self) -> int:
+        assert self.retention.answers is not None, "answers are kept for ever"
+        before, count, after = self._driver.world.clock.now() - self.retention.answers, 0, ""
+        while rows := await self._aside(partial(self._store.answered, after, PAGE)):
+            after = rows[-1][0]
+            old = [key for key, at in rows if at < before]
+            for start in range(0, len(old), AT_ONCE):
+                if not self._driver.takes:
+                    raise _StoppedError(self._why_not())
+                self._driver.journal.forget(old[start : start + AT_ONCE])
+                await self._kept(self._driver.committer.flush())
+            count += len(old)
+        return count
+
+    # Waiting
+
+    async def _aside(self, look: Callable[[], Seen]) -> Seen:
+        """A long look happens in a thread, so that calls go on."""
+        return await asyncio.to_thread(look) if self._store.blocks else look()
+
+    async def _durable(self) -> None:
+        if (error := await self._driver.durable()) is not None:
+            raise error
+
+    async def _kept(self, gathering: Gathering | None) -> None:
+        if gathering is None:
+            raise _StoppedError(self._why_not())
+        if (error := await gathering.wait()) is not None:
+            raise error
+
+    def _why_not(self) -> Retryable:
+        return CLOSING if self._driver.trouble is None else troubled(self._driver.trouble)
+
+
+class _StoppedError(Exception):
+    """Nothing is taken just now."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def _some(rows: Iterator[Address]) -> list[Address]:
+    return list(islice(rows, AT_ONCE))
