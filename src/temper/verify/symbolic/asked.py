@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 import z3
 
-from temper.machine import Binding, Spawn
+from temper.machine import Binding, Send, Spawn
 from temper.verify.symbolic.counterexample import Decoded, decode
-from temper.verify.symbolic.ghosts import OWNER, TO, Ghosts
+from temper.verify.symbolic.ghosts import OWNER, TO, Ghosts, Place
 from temper.verify.symbolic.goals import Always, Goal, holds, witnesses
 from temper.verify.symbolic.moves import Move, referred
 from temper.verify.symbolic.shapes import Texts
@@ -159,6 +159,8 @@ class Asked:
                 if isinstance(place.template, Spawn):
                     to, taken = before.read(place.name, ident, TO)[0], self.ghosts.taken[place.template.entity]
                     self.solver.add(z3.Implies(there, z3.And(to >= 0, before.exists(taken, to))))
+                if isinstance(place.template, Send) and place in self.ghosts.coming_to(place.template.entity):
+                    self._know_coming(place, place.template.entity, ident, idents)
                 for other in idents:
                     both = z3.And(there, before.exists(place.name, other), other != ident)
                     same = before.read(place.name, other, OWNER)[0] == owner
@@ -167,6 +169,20 @@ class Asked:
                     if isinstance(place.template, Spawn) and place.template.entity == entity:
                         is_pending = before.read(place.name, ident, "state")[0] == 0
                         self.solver.add(z3.Not(z3.And(is_pending, before.read(place.name, ident, TO)[0] == unborn)))
+
+    def _know_coming(self, place: Place, receiver: str, ident: z3.ExprRef, others: Iterable[z3.ExprRef]) -> None:
+        """That a message that is pending is counted where it goes, if there is somebody; a refused one is not."""
+        before = self.move.before
+
+        def goes(one: z3.ExprRef, to: z3.ExprRef) -> z3.BoolRef:
+            return z3.And(before.look(place.name, one, "state")[0] == 0, before.look(place.name, one, TO)[0] == to)
+
+        to = before.look(place.name, ident, TO)[0]
+        held = before.look(receiver, to, place.coming)[0]
+        there = z3.And(before.exists(receiver, to), goes(ident, to))
+        self.solver.add(z3.Implies(there, held >= 1))
+        for other in others:
+            self.solver.add(z3.Implies(z3.And(there, other != ident, goes(other, to)), held >= 2))
 
     def add_facts(self) -> bool:
         """What is known of every value that was read: that it is of its type. False if nothing is new."""

@@ -3,7 +3,8 @@
 A proof says something of *any* instance. So that it can say something of any pending message as well, each site that
 hands something on becomes an entity: what it has handed on and nobody has consumed are its instances. Late requests
 are one, too, for each owner and effect, and so are the ids that no spawn can draw any more. Which
-timers are armed, and how many deliveries of a site are pending, become fields of the instance that owns them.
+timers are armed, and how many deliveries of a site are pending, become fields of the instance that owns them; how many
+messages of a site are on their way to an instance becomes a field of that one, where it has to move by itself.
 
 | entity                          | its instances                               | its fields                   |
 | ------------------------------- | ------------------------------------------- | ---------------------------- |
@@ -14,6 +15,7 @@ timers are armed, and how many deliveries of a site are pending, become fields o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -43,6 +45,7 @@ from temper.machine import (
     initial,
     templates,
 )
+from temper.verify.obligations import moving_states
 
 PENDING, REFUSED, LATE, TAKEN = "pending", "refused", "late", "taken"
 OWNER, TO, PERFORMED, PASSED = "owner", "to", "performed", "args."
@@ -65,6 +68,11 @@ class Place:
     def count(self) -> str:
         """The owner's field that counts what is pending here."""
         return f"count of {self.name}"
+
+    @property
+    def coming(self) -> str:
+        """The receiver's field that counts the messages of this site that are on their way to it."""
+        return f"coming {self.name}"
 
 
 class Ghosts:
@@ -91,6 +99,16 @@ class Ghosts:
         """Where instances of the entity hand something on."""
         return [place for place in self.places.values() if place.site.entity == entity]
 
+    def coming_to(self, entity: str) -> list[Place]:
+        """Whose messages an instance of the entity counts while they are on their way to it.
+
+        Only who has to move by itself does: a message that is to come is a reason to stand still.
+        """
+        if not any(moving_states(self.original.entity(entity))):
+            return []
+        places = self.places.values()
+        return [each for each in places if isinstance(each.template, Send) and each.template.entity == entity]
+
     def lane(self, entity: str, effect: str) -> list[Place]:
         """Where instances of the entity ask the effect."""
         asked = [place for place in self.places_of(entity) if isinstance(place.template, Request)]
@@ -110,7 +128,8 @@ class Ghosts:
             for timer in entity.timers
         ]
         counts = [Field(place.count, MANY, 0) for place in self.places_of(entity.name)]
-        return replace(entity, fields=(*entity.fields, *armed, *counts))
+        coming = [Field(place.coming, MANY, 0) for place in self.coming_to(entity.name)]
+        return replace(entity, fields=(*entity.fields, *armed, *counts, *coming))
 
     def _hidden(self) -> Iterator[Entity]:
         for place in self.places.values():
@@ -134,12 +153,14 @@ class Ghosts:
     def view(self, system: System) -> dict[Address, Cell]:
         """The system's cells, with those that stand for what is pending, late and refused for ever."""
         found: dict[Address, Cell] = {}
-        counts: dict[tuple[Address, Site], int] = {}
+        counts: Counter[tuple[Address, Site]] = Counter()
+        coming: Counter[tuple[Address, Site]] = Counter()
         for number, pending in enumerate(system.pending):
             mail = pending.of if isinstance(pending, Refusal) else pending
             place = self.places[mail.site]
-            key = mail.owner, mail.site
-            counts[key] = counts.get(key, 0) + 1
+            counts[mail.owner, mail.site] += 1
+            if isinstance(pending, Message):
+                coming[pending.receiver, pending.site] += 1
             data: list[Value] = [mail.owner.id]
             match mail:
                 case Message(receiver=receiver):
@@ -168,7 +189,8 @@ class Ghosts:
             armed = {name for name, _ in cell.timers}
             ghosts = [
                 *(timer.name in armed for timer in self.original.entity(cell.entity).timers),
-                *(counts.get((cell.address, place.site), 0) for place in self.places_of(cell.entity)),
+                *(counts[cell.address, place.site] for place in self.places_of(cell.entity)),
+                *(coming[cell.address, place.site] for place in self.coming_to(cell.entity)),
             ]
             found[cell.address] = cell._replace(data=(*cell.data, *ghosts))
         return found

@@ -137,13 +137,15 @@ class Handled:
 
 
 def moving(ghosts: Ghosts) -> Iterator[Property]:
-    """`moves:…`: outside `final` and `waits` a timer is armed, or something of its own is pending."""
+    """`moves:…`: outside `final` and `waits` a timer is armed, something of its own is pending, or a message comes."""
     for entity in ghosts.entities:
         own = Expression(Op.VARIABLE, RefType(entity.name), name="x")
         type_ = EnumType(f"{entity.name}.state", entity.states)
         state = Expression(Op.READ, type_, (own,), name="state")
         armed = [Expression(Op.READ, BOOL, (own,), name=armed_field(timer.name)) for timer in entity.timers]
-        pending = [_some_pending(ghosts, own, place.count) for place in ghosts.places_of(entity.name)]
+        counts = [place.count for place in ghosts.places_of(entity.name)]
+        counts += [place.coming for place in ghosts.coming_to(entity.name)]
+        pending = [_some_pending(ghosts, own, count) for count in counts]
         for name in moving_states(entity):
             there = Expression(Op.EQ, BOOL, (state, Expression(Op.LITERAL, type_, value=name)))
             body = Expression(Op.OR, BOOL, (*armed, *pending, _NEVER, _NEVER))

@@ -31,6 +31,7 @@ from temper.machine import (
     Parameter,
     RefType,
     Request,
+    Send,
     Spawn,
     Target,
     Template,
@@ -55,7 +56,7 @@ from temper.verify.symbolic.ghosts import (
 )
 from temper.verify.symbolic.shapes import NOTHING, Term, Texts, Unencodable, as_type, sorts, within
 from temper.verify.symbolic.system import AnySystem, System, write
-from temper.verify.symbolic.taking import EXISTS, Known, Taking
+from temper.verify.symbolic.taking import EXISTS, Known, Taking, more_coming
 
 
 @dataclass(slots=True)
@@ -321,6 +322,8 @@ class Moves:
         draft.conditions += [owner >= 0, held >= 1, draft.before.exists(place.site.entity, owner)]
         if not isinstance(place.template, Request):
             draft.conditions.append(draft.read(TO)[0] >= 0)
+        if isinstance(place.template, Send) and state == PENDING:
+            draft.arrive(place)
         if not keep:
             draft.write(place.name, ident, z3.IntVal(NOTHING), {})
             draft.write(place.site.entity, owner, None, {place.count: (held - 1,)})
@@ -381,6 +384,20 @@ class _Draft:
             self.writes |= {(entity, "state"), (entity, EXISTS)}
         self.after = write(self.after, entity, ident, control, data)
 
+    def arrive(self, place: Place) -> None:
+        """The message is not on its way any more."""
+        assert isinstance(place.template, Send), "only a message arrives"
+        entity, to = place.template.entity, self.read(TO)[0]
+        if place in self.moves.ghosts.coming_to(entity):
+            held = self.before.look(entity, to, place.coming)[0]
+            self.conditions.append(z3.Implies(self.before.exists(entity, to), held >= 1))
+        self._coming(place, -1)
+
+    def _coming(self, place: Place, more: int) -> None:
+        to = self.read(TO)[0]
+        self.after, written = more_coming(self.moves.ghosts, self.after, place, lambda one: one == to, more)
+        self.writes |= written
+
     def reissue(self, place: Place) -> None:
         """The same once more, in the place of the old one."""
         data = {PERFORMED: (z3.BoolVal(False),)} if place.performs else {}
@@ -388,6 +405,8 @@ class _Draft:
         owner = self.owner
         held = self.before.read(place.site.entity, owner, place.count)
         self.write(place.site.entity, owner, None, {place.count: held})
+        if isinstance(place.template, Send):
+            self._coming(place, 1)
 
     def take(self, entity: Entity, action: Action, row: Row, ident: z3.ExprRef, pool: Mapping[str, Given]) -> Taking:
         """Has an instance take a row, on top of what was changed so far, with arguments by name from the pool."""

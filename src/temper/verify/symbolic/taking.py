@@ -149,6 +149,8 @@ class Taking:
             changed[field] = self._any(self.types[field], field, unset=True)
         for timer, armed in self._timers():
             changed[armed_field(timer)] = (z3.BoolVal(armed),)
+        if is_new:
+            changed |= {place.coming: (self._waiting(place),) for place in self.ghosts.coming_to(name)}
         self.writes |= {(name, field) for field in changed}
         if is_new or self.case.target not in {None, self.row.source}:
             self.writes.add((name, "state"))
@@ -157,6 +159,15 @@ class Taking:
         self.after = write(self.after, name, self.ident, control, changed)
         if is_new:
             self._take_id(name, self.ident)
+
+    def _waiting(self, place: Place) -> z3.ExprRef:
+        """How many messages have waited for who is new: nobody knows, but where some have, there is one."""
+        waiting, one = z3.FreshInt("waiting"), z3.FreshInt("waits")
+        goes = self.before.read(place.name, one, TO)[0] == self.ident
+        is_there = z3.And(one >= 0, self.before.read(place.name, one, "state")[0] == 0, goes)
+        self.laws += [waiting >= 0, z3.Implies(waiting >= 1, is_there)]
+        self.mentioned.append((place.name, one))
+        return waiting
 
     def _timers(self) -> Iterator[tuple[str, bool]]:
         """The timers that this row arms or disarms; others are as before."""
@@ -288,12 +299,16 @@ class Taking:
         except Unencodable:
             self.is_exact = False
             self._send_many(place, data, lambda _: z3.BoolVal(True))
+            some = z3.Function(z3.FreshConst(z3.BoolSort(), "some").sexpr(), z3.IntSort(), z3.BoolSort())
+            self._come(place, some)
             return
         if isinstance(type_, SetType):
             assert few(type_.of) is None, "there is no end of ids"
             self._send_many(place, data, lambda one: has(type_, to, (one,)))
+            self._come(place, lambda one: has(type_, to, (one,)))
         else:  # a reference that is not there sends nothing
             self._send(place, {**data, TO: to}, to[0] != NOTHING)
+            self._come(place, lambda one: z3.And(one == to[0], to[0] != NOTHING))
 
     def _send(self, place: Place, data: Mapping[str, Term], there: z3.BoolRef) -> None:
         """One more delivery is pending, under a name that none has."""
@@ -336,6 +351,11 @@ class Taking:
         self.writes.add((self.entity.name, place.count))
         held = self.after.read(self.entity.name, self.ident, place.count)[0]
         self.after = write(self.after, self.entity.name, self.ident, None, {place.count: (held + more,)})
+
+    def _come(self, place: Place, to: Callable[[z3.ExprRef], z3.BoolRef]) -> None:
+        """One message more is on its way to each of those."""
+        self.after, written = more_coming(self.ghosts, self.after, place, to, 1)
+        self.writes |= written
 
     def _withdraw(self, effect: str) -> None:
         """What is pending in the lane is settled by nobody any more, and may reach the world all the same."""
@@ -396,6 +416,28 @@ class Taking:
         term = tuple(z3.FreshConst(sort, name) for sort in sorts(type_))
         self.laws.append(within(type_, term, unset=unset))
         return term
+
+
+def more_coming(
+    ghosts: Ghosts, system: System, place: Place, to: Callable[[z3.ExprRef], z3.BoolRef], more: int
+) -> tuple[System, set[tuple[str, str]]]:
+    """The system in which so many messages more of a place are on their way to each of those, and what is written."""
+    entity, name = _receiver(place), place.coming
+    if place not in ghosts.coming_to(entity):
+        return system, set()
+
+    def there(one: z3.ExprRef) -> z3.BoolRef:
+        return z3.And(to(one), system.exists(entity, one))
+
+    def counted(one: z3.ExprRef) -> Term:
+        return (system.read(entity, one, name)[0] + more,)
+
+    return Layer(system, entity, there, None, {name: counted}), {(entity, name)}
+
+
+def _receiver(place: Place) -> str:
+    assert isinstance(place.template, Send), "only messages are on their way to somebody who is there"
+    return place.template.entity
 
 
 def _is_ours(system: System, place: Place, owner: z3.ExprRef) -> Callable[[z3.ExprRef], z3.BoolRef]:
