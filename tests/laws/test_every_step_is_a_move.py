@@ -34,7 +34,8 @@ from temper.machine import (
     universe,
 )
 from temper.pipeline import build
-from temper.verify.symbolic import induction, moves, samples, taking
+from temper.verify.symbolic import moves, samples, taking
+from temper.verify.symbolic.asked import Asked
 from temper.verify.symbolic.ghosts import TO, Ghosts, Place
 from temper.verify.symbolic.goals import Always
 from temper.verify.symbolic.induction import Induction
@@ -108,7 +109,7 @@ class Known:
 
     def _leads(self, number: int, move: Move, before: View, after: View) -> bool:
         if number not in self._solvers:
-            asked = induction._Asked(self.induction, move)
+            asked = Asked(self.ghosts, self.texts, move, z3.SimpleSolver())
             asked.questions(Always(Property("never", PropertyKind.ALWAYS, (), None, NEVER)))
             asked.solver.add(asked.fits)
             self._solvers[number] = asked.solver
@@ -197,7 +198,7 @@ def nothing(*_: object) -> None:
     return None
 
 
-def too_much(asked: induction._Asked, place: Place, receiver: str, ident: z3.ExprRef, _: Iterable[z3.ExprRef]) -> None:
+def too_much(asked: Asked, place: Place, receiver: str, ident: z3.ExprRef, _: Iterable[z3.ExprRef]) -> None:
     """That refused messages are on their way as well."""
     before = asked.move.before
     to = before.look(place.name, ident, TO)[0]
@@ -211,7 +212,7 @@ FORGOTTEN: dict[str, tuple[object, str, Callable[..., object]]] = {
     "what is asked again is not on its way": (moves._Draft, "_coming", nothing),
     "nothing waits for who is new": (taking.Taking, "_waiting", lambda *_: z3.IntVal(0)),
     "what is pending is not counted": (taking.Taking, "_count", nothing),
-    "more is known of what is coming than is so": (induction._Asked, "_know_coming", too_much),
+    "more is known of what is coming than is so": (Asked, "_know_coming", too_much),
     "no timer is armed": (taking.Taking, "_timers", lambda _: iter(())),
 }
 
