@@ -211,6 +211,25 @@ def test_a_lease_of_somebody_else_is_nobodys(name: str) -> None:
     run(test)
 
 
+def test_an_answer_to_another_nodes_lease_is_not_dropped() -> None:
+    async def test(running: Running) -> None:
+        await running.done("Parcel", "p", "send")
+        (leased,) = await lease(running)
+        given = dict(running.runtime._work.dispatcher.leased)
+        running.runtime._work.dispatcher.leased.clear()
+        for answer in (
+            await running.runtime.heartbeat(leased.lease, "wim"),
+            await running.runtime.complete(leased.lease, "wim", SHIPPED),
+        ):
+            assert isinstance(answer, Retryable)
+            assert answer.code == "lease-elsewhere"
+        assert isinstance(await running.runtime.heartbeat(leased.lease, "eve"), Terminal)
+        running.runtime._work.dispatcher.leased.update(given)
+        assert (await complete(running, leased)).counts
+
+    run(test)
+
+
 def test_at_most_once_is_leased_once_and_unknown_if_the_worker_is_gone() -> None:
     async def test(running: Running) -> None:
         await running.done("Parcel", "p", "ring")

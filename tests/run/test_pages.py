@@ -92,6 +92,13 @@ async def too_many(running: Running) -> object:
     return await loads(("roles: [person]", APART))(running)
 
 
+async def elsewhere_leased(running: Running) -> object:
+    await running.done("Parcel", "p", "ring")
+    (leased,) = await running.runtime.lease("wim", ["ring"])  # type: ignore[misc]
+    running.runtime._work.dispatcher.leased.clear()  # As if another node had given it.
+    return await running.runtime.heartbeat(leased.lease, "wim")
+
+
 async def rung(running: Running) -> object:
     await running.runtime.close()
     running.handlers = {"ring": Receiver(AttemptFailedError("no answer"))}
@@ -115,6 +122,7 @@ SHOWN: dict[str, Show] = {
     ),
     "id-taken": taken,
     "idempotency-key-reused": reused,
+    "lease-elsewhere": elsewhere_leased,
     "lease-lost": lambda running: running.runtime.heartbeat("12-0-1", "wim"),
     "no-such-delivery": lambda running: running.runtime.dismiss("12-0"),
     "not-redrivable": rung,

@@ -307,6 +307,7 @@ ELSEWHERE = {
     "not-ready": "test_operating",
     "one-node-only": "test_operating",
     "not-redrivable": "test_effects",
+    "lease-elsewhere": "tests/run: a lease of another node",
     "id-taken": "tests/run: an id under a pending spawn",
     "not-admitted": "test_reload",
     "storage-full": "test_faults",

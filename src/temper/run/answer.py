@@ -64,6 +64,7 @@ PROBLEMS = {
     "no-such-delivery": "no such delivery is pending, and none is a dead letter",
     "not-redrivable": "a dead letter cannot be performed once more",
     "lease-lost": "the lease has run out, or was never this worker's",
+    "lease-elsewhere": "another node gave the lease, and hears of it",
     "bad-filter": "a filter names no field or state, or a value that the field cannot have",
 }
 """Codes that the runtime answers with, besides the machine's `REJECTIONS`; each has a page."""

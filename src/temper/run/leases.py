@@ -85,7 +85,7 @@ class Leases:
             return problem
         now, (key, note) = self._driver.world.clock.now(), self._held(lease, who)
         if key is None or note is None or note.expires is None or now >= note.expires:
-            return _lost(lease)
+            return self._elsewhere(lease, who) or _lost(lease)
         pending = self._dispatcher.known(key)
         if pending is None:
             return _lost(lease)
@@ -218,7 +218,7 @@ class Leases:
             return failed(trouble)
         past = None if named is None else book.attempt_of(driver.world.store, *named)
         if named is None or past is None or past.who != who:
-            return _lost(lease)
+            return self._elsewhere(lease, who) or _lost(lease)
         if past.end in OVER:
             return Completed(counts=past.end != "late", outcome=past.end, note=past.said)
         if (problem := self._untaken()) is not None:
@@ -252,6 +252,16 @@ class Leases:
             return None, None
         note = self._dispatcher.leased.get(named[0])
         return (named[0], note) if note is not None and (note.number, note.who) == (named[1], who) else (None, None)
+
+    def _elsewhere(self, lease: str, who: str) -> Retryable | None:
+        """Whether another node of this store gave the lease: that one knows when it ends."""
+        named = read_lease(lease)
+        notes = () if named is None else book.attempts_of(self._driver.world.store, named[0])
+        for note in notes:
+            if named is not None and (note.number, note.who, note.ended) == (named[1], who, None):
+                message = f"the lease `{lease}` was given by another node of this system; ask that one"
+                return Retryable("lease-elsewhere", message, (("lease", lease),))
+        return None
 
     def _untaken(self) -> Problem | None:
         driver = self._driver

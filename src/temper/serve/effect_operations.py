@@ -182,7 +182,7 @@ EFFECT_OPERATIONS: tuple[Operation, ...] = (
         Permission.WORKER,
         (BLUEPRINT, LEASE),
         body=DATA,
-        problems=("unknown-blueprint", "lease-lost", *UNSTORED, *BODY),
+        problems=("unknown-blueprint", "lease-lost", "lease-elsewhere", *UNSTORED, *BODY),
     ),
     Operation(
         "complete",
@@ -194,6 +194,6 @@ EFFECT_OPERATIONS: tuple[Operation, ...] = (
         Permission.WORKER,
         (BLUEPRINT, LEASE),
         body={"type": "object", "properties": {"answer": {}, "failed": TEXT}},
-        problems=("unknown-blueprint", "lease-lost", *UNSTORED, *BODY),
+        problems=("unknown-blueprint", "lease-lost", "lease-elsewhere", *UNSTORED, *BODY),
     ),
 )
