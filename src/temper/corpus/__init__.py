@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from temper.door import opened
 
 if TYPE_CHECKING:
+    from temper.corpus.capturing import Records, TooWideError, captured
     from temper.corpus.finding import scenarios_found
     from temper.corpus.folder import Corpus, keep, read_corpus, scenarios_folder
     from temper.corpus.reading import NoScenarioError, address_of, scenario_from_data, scenario_from_yaml
@@ -16,11 +17,14 @@ __all__ = [
     "Corpus",
     "NoScenarioError",
     "Origin",
+    "Records",
     "Rerun",
     "Result",
     "Scenario",
     "Standing",
+    "TooWideError",
     "address_of",
+    "captured",
     "keep",
     "place_text",
     "read_corpus",

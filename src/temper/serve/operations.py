@@ -50,6 +50,7 @@ RECORD = record_of(
     caller=MAYBE_TEXT,
     roles=list_of(TEXT),
     args=DATA,
+    fields=DATA,
     state=MAYBE_TEXT,
     changes=DATA,
     handed_on=list_of(TEXT),

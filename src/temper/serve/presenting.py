@@ -128,6 +128,7 @@ def record_to_json(record: Mapping[str, Any]) -> dict[str, Any]:
         "caller": caller,
         "roles": record.get("roles", []),
         "args": record.get("args", {}),
+        "fields": record.get("fields", {}),
         "state": record.get("state"),
         "changes": record.get("data", record.get("set", {})),
         "handed_on": [handed_on(made["delivery"]) for made in record.get("made", [])],

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         trace_from_json,
         trace_to_json,
     )
+    from temper.verify.conform.conformance import Conformance, Deviation, conform
+    from temper.verify.conform.imported import told_of_calls
+    from temper.verify.conform.journal import NoRecordError, told_of_records
     from temper.verify.conform.retrace import Gone, Retraced, retrace, standing_differences
     from temper.verify.conform.told import RULES, Told, told_of
     from temper.verify.contradiction import ContradictionError
@@ -71,8 +74,10 @@ __all__ = [
     "Budget",
     "Changed",
     "Changes",
+    "Conformance",
     "ContradictionError",
     "Coverage",
+    "Deviation",
     "Difference",
     "Diverged",
     "Example",
@@ -84,6 +89,7 @@ __all__ = [
     "KeptTrace",
     "Model",
     "Never",
+    "NoRecordError",
     "NotDrawn",
     "NotWithin",
     "Open",
@@ -122,6 +128,7 @@ __all__ = [
     "change_lines",
     "changes",
     "changes_json",
+    "conform",
     "coverage_json",
     "coverage_lines",
     "diagnose",
@@ -159,6 +166,8 @@ __all__ = [
     "still_certified",
     "survey",
     "told_of",
+    "told_of_calls",
+    "told_of_records",
     "trace_from_json",
     "trace_text",
     "trace_to_json",

@@ -103,7 +103,7 @@ class Guided(Relation):
             found = [step for step in self._told(system, told) if isinstance(step, Step)]
         finally:
             self.naming.names = ()
-        return sorted(found, key=lambda step: not self._comes_to(step, told))
+        return sorted(found, key=lambda step: not self.comes_to(step, told))
 
     def _told(self, system: System, told: Told) -> Iterator[Step | Cut]:
         match told.rule:
@@ -121,9 +121,17 @@ class Guided(Relation):
                 return (step for step in performed if self._is_at(step, told) and step.label.action == told.action)
 
     def _is_at(self, step: Step | Cut, told: Told) -> bool:
-        return step.label.address == told.address and step.label.cause == told.cause
+        """Whether it is this occasion. A journal tells of a refusal whose it was, and not of what."""
+        ours, cause = step.label.cause, told.cause
+        same = ours == cause or (cause.endswith(" refused") and ours.startswith(f"{cause} "))
+        return step.label.address == told.address and same
 
-    def _comes_to(self, step: Step, told: Told) -> bool:
+    def machine_steps(self, system: System) -> Iterator[Step]:
+        """Every step that comes by itself: what is delivered, what the outside may answer, which timer may fire."""
+        for rule in (self._deliver, self._settle, self._fire):
+            yield from (step for step in rule(system) if isinstance(step, Step))
+
+    def comes_to(self, step: Step, told: Told) -> bool:
         """Whether it comes to the told action with the told arguments; what is not told says nothing against it."""
         label = step.label
         if told.action is not None and label.action != told.action:

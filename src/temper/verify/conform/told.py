@@ -39,6 +39,8 @@ class Told:
     at: int | None = None
     where: str = ""
     """Where it is told: `line 7`, `record 12`."""
+    is_whole: bool = False
+    """Whether whoever tells it leaves out no step before it, as our own journals do not."""
 
 
 ASKING = frozenset({"call", "environment", "deliver", "perform"})
