@@ -102,7 +102,7 @@ def first_call(greeting: Greeting) -> FirstCall | None:
             caller = _caller(action, greeting.tokens)
             if starts and caller is not None:
                 id_ = entity.name if entity.single else f"{entity.name[0].lower()}1"
-                return FirstCall(entity, action, id_, {each.name: _sample(each) for each in action.params}, caller)
+                return FirstCall(entity, action, id_, {each.name: sampled(each) for each in action.params}, caller)
     return None
 
 
@@ -114,7 +114,7 @@ def _caller(action: Action, tokens: Tokens) -> Principal | None:
     return next((principal for principal in others if principal.roles & set(action.roles)), None)
 
 
-def _sample(parameter: Parameter) -> Any:
+def sampled(parameter: Parameter) -> Any:
     """Some value that the parameter may have."""
     match parameter.type:
         case StrType():

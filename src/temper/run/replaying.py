@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -90,14 +91,17 @@ def fold_journal(versions: Versions, rows: Iterable[RecordRow]) -> Replayed:
     return _read(versions, folded, pending)
 
 
-def unexplained(store: Store, versions: Versions, current: Version) -> tuple[Address, ...]:
+def unexplained(
+    store: Store, versions: Versions, current: Version, older: Iterable[RecordRow] = ()
+) -> tuple[Address, ...]:
     """Instances that lie otherwise than their records say, or that only one of the two knows; by address.
 
-    Empty on any sound journal at rest. `versions` are all that were ever loaded, `current` is in force.
+    Empty on any sound journal at rest. `versions` are all that were ever loaded, `current` is in force,
+    and `older` are the records that have left the store.
     """
     expected = {
         address: instance._replace(effects=())
-        for address, instance in fold_journal(versions, _every(store)).instances.items()
+        for address, instance in fold_journal(versions, chain(older, _every(store))).instances.items()
         if instance.cell.control != NEW or instance.burnt
     }
     found = {}

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from temper.machine import Address, Certificate, Certified, TransitionTable, table_from_json
 from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
-from temper.run.archive import broken_record
+from temper.run.archive import archived, broken_record, cut_of
 from temper.run.calls import Calls, failed
 from temper.run.codec import Versions
 from temper.run.dispatcher import Answered, Failed
@@ -312,7 +312,10 @@ class Runtime:
         """Instances whose row is not what their records say; for a runtime at rest, where there are none."""
         from temper.run.replaying import unexplained  # brings a guest that nothing else needs
 
-        return unexplained(self._world.store, self.versions(), self._driver.version)
+        cut, folder = cut_of(self._world.store), None if self.keeping is None else self.keeping.folder
+        assert not cut.number or folder is not None, "what has left the journal is needed, too: say where it lies"
+        older = archived(folder, cut) if folder is not None else ()
+        return unexplained(self._world.store, self.versions(), self._driver.version, older)
 
     # Beginning and end
 

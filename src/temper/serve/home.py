@@ -67,6 +67,11 @@ def homes() -> dict[str, Home]:
     return {path.parent.name: Home(path.parent) for path in sorted(_root().glob("*/server.json"))}
 
 
+def known_homes() -> dict[str, Home]:
+    """Every home in which a journal lies, by blueprint, whether a server runs or not."""
+    return {path.parent.name: Home(path.parent) for path in sorted(_root().glob("*/journal.sqlite"))}
+
+
 def _root() -> Path:
     return Path(os.environ.get(VARIABLE) or ".temper")
 

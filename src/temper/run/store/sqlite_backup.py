@@ -11,6 +11,7 @@ from pathlib import Path
 from temper.run.archive import Cut, broken_record, cut_of
 from temper.run.store.protocol import StoreCorruptError, StoreError
 from temper.run.store.sqlite import SqliteStore
+from temper.run.store.sqlite_layout import LAYOUT, assert_readable, layout_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,14 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def layout_at(path: Path) -> str:
+    """Which layout a file has, in words. Raises `StoreError` if it is none that can be read here."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            assert_readable(opened, str(path))
+            found = layout_of(opened)
+    except sqlite3.Error as error:
+        raise StoreCorruptError(f"{path} is no journal that can be read: {error}") from error
+    return f"{found}, as of today" if found == LAYOUT else f"{found}; it becomes {LAYOUT} at the next start"
