@@ -233,6 +233,8 @@ class Driver:
         for address, found in loaded.items():
             held = self._held.get(address)
             if held is None or held.gathering <= durable:
+                if len(self._held) >= INSTANCES_MAX:
+                    self._forget_some()
                 self._held[address] = self._read(address, found)
 
     async def settled(self, address: Address, *, is_fresh: bool = False) -> StoreError | None:
