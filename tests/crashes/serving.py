@@ -27,8 +27,11 @@ from temper.run import (
     World,
     open_runtime,
 )
+from temper.run.store import sqlite_checkpoint
 
 CALLERS = 8
+# The log is brought in all the time, so that some of the kills come in the middle of it.
+sqlite_checkpoint.ROWS, sqlite_checkpoint.PAGES_MAX, sqlite_checkpoint.PAGES_LEFT = 20, 60, 20
 LEASE_MILLISECONDS = 1_000
 AGAIN_SECONDS = 0.1
 COMMON = "common"
