@@ -155,6 +155,23 @@ def test_a_version_that_one_node_loads_is_served_by_all(postgres: Server, sees: 
     run(postgres, test)
 
 
+def test_a_node_that_starts_with_another_version_brings_it_to_all(postgres: Server) -> None:
+    async def test(nodes: Nodes) -> None:
+        one = await nodes.begin()
+        await one.done("Parcel", "p", "pack", {"label": "a"})
+        await one.done("Parcel", "p", "send")
+        nodes.table = SECOND
+        two = await nodes.begin()
+        await one.beat()
+        assert one.runtime.table_hash == two.runtime.table_hash
+        await two.done("Parcel", "q", "pack", {"label": "a"})
+        await one.done("Parcel", "q", "drop")
+        await nodes.pass_time(120_000)
+        assert two.seen("Parcel", "p").state == "lost", "its timer is still the first node's"
+
+    run(postgres, test)
+
+
 def test_calls_go_on_while_versions_come_and_go(postgres: Server) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()

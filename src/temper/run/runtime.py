@@ -375,11 +375,11 @@ async def open_runtime(
     if in_force.hash == version.hash:
         runtime.begin()
         return runtime
+    runtime.join()  # First, lest other nodes take this one for dead while it plans.
     ended = await runtime.apply(certified, kept=kept)
     if not isinstance(ended, Admitted):
         await runtime.close()
         return ended
-    runtime.join()
     return runtime
 
 
