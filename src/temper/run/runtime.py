@@ -163,13 +163,18 @@ class Runtime:
         """What was decided about the table in force."""
         return self._certified.certificate
 
-    def health(self) -> dict[str, Any]:
-        """How it goes, as data: `status` is `good`, `storage-full`, `store-failed` or `loading`."""
-        driver = self._driver
-        trouble = driver.trouble
-        status = "loading" if driver.paused else "good"
+    @property
+    def status(self) -> str:
+        """`good`, `storage-full`, `store-failed`, `store-unsure` or `loading`: told at once, however much is pending."""
+        trouble = self._driver.trouble
         if trouble is not None:
-            status = failed(trouble.error).code
+            return failed(trouble.error).code
+        return "loading" if self._driver.paused else "good"
+
+    def health(self) -> dict[str, Any]:
+        """How it goes, as data: its `status`, and what waits, for which the store is asked."""
+        driver, status = self._driver, self.status
+        trouble = driver.trouble
         data: dict[str, Any] = {"status": status, "blueprint": driver.version.table.blueprint}
         data |= {"table": driver.version.hash, "now": self._world.clock.now(), "faults": list(self._work.faults)}
         waiting = self.pending()

@@ -36,7 +36,7 @@ class OperatingService(EffectService):
         if self.instruments.draining.is_begun:
             raise ProblemError("not-ready", "the server is about to end", {"status": "draining"})
         if not self.runtime.is_ready:
-            status = self.runtime.health()["status"]
+            status = self.runtime.status
             why = "what was pending is not all taken up yet" if status == "good" else f"its status is `{status}`"
             raise ProblemError("not-ready", f"the server does not take calls yet: {why}", {"status": status})
         return Answer({"status": "ready"})
