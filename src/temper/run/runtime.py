@@ -165,7 +165,7 @@ class Runtime:
 
     @property
     def status(self) -> str:
-        """`good`, `storage-full`, `store-failed`, `store-unsure` or `loading`: told at once, however much is pending."""
+        """`good`, `storage-full`, `store-failed`, `store-unsure` or `loading`; told at once, whatever is pending."""
         trouble = self._driver.trouble
         if trouble is not None:
             return failed(trouble.error).code
