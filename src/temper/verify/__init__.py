@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         trace_from_json,
         trace_to_json,
     )
-    from temper.verify.conform.conformance import Conformance, Deviation, conform
+    from temper.verify.conform.conformance import Conformance, Deviation, Following, conform
+    from temper.verify.conform.guided import Guided, UntypedError
     from temper.verify.conform.imported import told_of_calls
     from temper.verify.conform.journal import NoRecordError, told_of_records
     from temper.verify.conform.retrace import Gone, Retraced, retrace, standing_differences
@@ -82,8 +83,10 @@ __all__ = [
     "Diverged",
     "Example",
     "Flaw",
+    "Following",
     "Gets",
     "Gone",
+    "Guided",
     "KeptCertificate",
     "KeptProofs",
     "KeptTrace",
@@ -110,6 +113,7 @@ __all__ = [
     "TableModel",
     "Told",
     "Transition",
+    "UntypedError",
     "Upgrade",
     "Walk",
     "Way",

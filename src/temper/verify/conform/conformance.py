@@ -79,10 +79,10 @@ def conform(table: TransitionTable, journal: Iterable[Told]) -> Conformance:
     True
     """
     steps = tuple(journal)
-    return _Following(Guided(table, known=known_ids(steps), world=False)).through(steps)
+    return Following(Guided(table, known=known_ids(steps), world=False)).through(steps)
 
 
-class _Following:
+class Following:
     def __init__(self, guided: Guided) -> None:
         self.guided, self.table = guided, guided.table
         self.beliefs = [Belief(guided.start())]
