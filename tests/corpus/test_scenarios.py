@@ -23,7 +23,7 @@ from temper.corpus import (
     scenarios_found,
     with_refutations,
 )
-from temper.machine import Address, Refuted, TransitionTable
+from temper.machine import Address, Proved, Refuted, TransitionTable
 from temper.pipeline import Read, build, build_read
 from temper.report import Source
 from temper.verify import Told, certified, certify
@@ -224,3 +224,16 @@ def test_a_broken_file_stops_no_other(tmp_path: Path) -> None:
 
 def test_rerunning_is_data() -> None:
     assert isinstance(rerun(door(), scenario()), Rerun)
+
+
+def test_a_proof_that_a_run_refutes_is_said_to_be_wrong() -> None:
+    table = door()
+    shown = rerun(table, scenario("hang", "kick", never=("never_forced",)))
+    certificate = certify(table, prove=False)
+    believed = tuple(
+        replace(each, verdict=Proved("by somebody")) if each.name == "never_forced" else each
+        for each in certificate.findings
+    )
+    merged = with_refutations(replace(certificate, findings=believed), [shown])
+    assert isinstance(verdict_of(merged, "never_forced"), Refuted)
+    assert any("`never_forced` was proved and a run refutes it" in note for note in merged.notes)

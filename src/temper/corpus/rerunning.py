@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from temper.corpus.scenario import Scenario
-from temper.machine import Certificate, Finding, Refuted, Trace, TransitionTable, universe
+from temper.machine import Certificate, Finding, Proved, Refuted, Trace, TransitionTable, universe
 from temper.report import Span
 from temper.verify import Retraced, owed, replay, retrace, standing_differences
 from temper.verify.replay import Replayed
@@ -124,6 +124,8 @@ def with_refutations(certificate: Certificate, reruns: Iterable[Rerun]) -> Certi
             notes.append(f"scenario `{each.scenario.name}` shows {', '.join(f.name for f in each.findings)}")
     if not shown:
         return certificate
+    proved = [each.name for each in certificate.findings if each.name in shown and isinstance(each.verdict, Proved)]
+    notes += [f"`{name}` was proved and a run refutes it, so a verifier is wrong: please report it" for name in proved]
     findings = [_refuted(finding, shown) for finding in certificate.findings]
     return replace(certificate, findings=tuple(findings), notes=(*certificate.notes, *notes))
 
