@@ -94,3 +94,15 @@ def test_without_a_journal_it_says_where_it_looked(tmp_path, monkeypatch, capsys
     assert main(["doctor"]) == 2
     assert "no journal lies in .temper" in capsys.readouterr().err
     assert main(["doctor", "--store", "nowhere.sqlite"]) == 2
+
+
+def test_what_was_put_away_still_conforms(journal, capsys) -> None:
+    """A journal is followed through its archive, and not from the middle."""
+    (journal.parent / "door.yaml").write_text(DOOR)
+    words = ["conform", str(journal.parent / "door.yaml"), "--journal", str(journal)]
+    assert main(words) == 0
+    assert "is a behaviour of door: 2 steps" in capsys.readouterr().out
+    for path in (journal.parent / "journal.archive").iterdir():
+        path.unlink()
+    assert main(words) == 2
+    assert "journal-broken" in capsys.readouterr().err

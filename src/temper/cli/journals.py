@@ -46,9 +46,20 @@ def is_store(where: str) -> bool:
         raise MistakeError("file-unreadable", f"{where} cannot be read: {wrong.strerror}", CURE) from None
 
 
-def records_in(store: Store, address: Address | None = None) -> Iterator[Mapping[str, Any]]:
-    """The records of a store, of one instance if one is named."""
-    number = 0
+def records_in(store: Store, where: str, address: Address | None = None) -> Iterator[Mapping[str, Any]]:
+    """The records of a store, of one instance if one is named; those that have left it are read from its archive."""
+    from temper.run.archive import ArchiveBrokenError, archived, cut_of
+    from temper.serve.premises import Premises
+
+    cut = cut_of(store)
+    try:
+        for row in archived(Premises(Path(where)).archive, cut) if cut.number else ():
+            if address is None or (row.entity, row.id) == tuple(address):
+                yield json.loads(row.body)
+    except ArchiveBrokenError as broken:
+        cure = "keep the archive beside the journal, as `temper up` left it"
+        raise MistakeError("journal-broken", str(broken), cure) from None
+    number = cut.number
     while rows := store.records(address, number):
         yield from (json.loads(row.body) for row in rows)
         number = rows[-1].number
@@ -60,7 +71,7 @@ def journal_told(where: str, table: TransitionTable) -> Iterator[Told]:
 
     if is_store(where):
         with opened(where, table.blueprint) as store:
-            yield from told_of_records(records_in(store))
+            yield from told_of_records(records_in(store, where))
         return
     lines = list(_objects(where))
     records = [record for _, line in lines for record in _records(line)]

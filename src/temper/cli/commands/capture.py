@@ -60,7 +60,7 @@ def _captured(arguments: argparse.Namespace, address: Address) -> Scenario:
     if arguments.store is None:
         return _cut(arguments, address, _asking(connect(arguments)))
     with opened(arguments.store, arguments.blueprint or "") as store:
-        return _cut(arguments, address, lambda one: list(records_in(store, one)))
+        return _cut(arguments, address, lambda one: list(records_in(store, str(arguments.store), one)))
 
 
 def _cut(arguments: argparse.Namespace, address: Address, records_of: Records) -> Scenario:

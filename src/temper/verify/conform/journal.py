@@ -8,8 +8,9 @@ from typing import Any
 from temper.machine import TIME, Address, NotAValueError, from_json
 from temper.verify.conform.told import Told
 
-STUTTERS = frozenset({"late", "start"})
-"""Records that are no step: an answer that nobody waited for any more, and the one instance of a `single` entity."""
+STUTTERS = frozenset({"late", "retire", "start"})
+"""Records that are no step: an answer that nobody waited for any more, the one instance of a `single` entity, and
+putting away what can only reject (semantics.md, G8)."""
 STEPS = frozenset({"call", "deliver", "settle", "fire"})
 REFUSED_BY = "refused by "
 
