@@ -60,6 +60,8 @@ if TYPE_CHECKING:
         promises,
         step_holder,
     )
+    from temper.machine.landing import violations_in
+    from temper.machine.late import joins
     from temper.machine.mentions import Mentions, mentions
     from temper.machine.offers import Offer, Offers
     from temper.machine.periodic import Rhythm, rhythm
@@ -363,6 +365,7 @@ __all__ = [
     "is_about",
     "is_like",
     "is_within",
+    "joins",
     "key_text",
     "lane_of",
     "mentions",
@@ -404,6 +407,7 @@ __all__ = [
     "total",
     "universe",
     "value_key",
+    "violations_in",
     "within",
     "word",
     "world_matters",

@@ -17,17 +17,22 @@ from temper.run.answer import (
     done_to_json,
     rejected_to_json,
 )
+from temper.run.codec import cell_row, pending_row, record_from_json
 from temper.run.dispatcher import Answered, Failed
+from temper.run.engine import Instance, absorb
 from temper.run.handlers import HandlersBrokenError, load_handlers
+from temper.run.invariants import entities_read
+from temper.run.journal import chained
 from temper.run.leases import Completed, Leased
 from temper.run.limits import Fuse, Limits, Rate
 from temper.run.mapping import CellMapper, map_delivery
 from temper.run.obstacle import OBSTACLES, Obstacle
-from temper.run.record import Pending
+from temper.run.record import Pending, Record, owner_of, receiver_of
 from temper.run.reload import Admitted, Image, NotAdmitted, live_images
 from temper.run.runtime import Runtime, lineage_of, open_runtime
 from temper.run.store.memory import MemoryStore
-from temper.run.store.protocol import Store, StoreError, StoreInUseError
+from temper.run.store.protocol import StorageFullError, Store, StoreError, StoreInUseError
+from temper.run.store.rows import GENESIS, Batch, RecordRow
 from temper.run.upkeep import Attempts, EffectSeen, LetterSeen
 from temper.run.version import Version, stage
 from temper.run.world import (
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from temper.run.store.sqlite import SqliteStore
 
 __all__ = [
+    "GENESIS",
     "OBSTACLES",
     "PROBLEMS",
     "Admitted",
@@ -56,6 +62,7 @@ __all__ = [
     "Ask",
     "AttemptFailedError",
     "Attempts",
+    "Batch",
     "CellMapper",
     "Completed",
     "Departure",
@@ -66,6 +73,7 @@ __all__ = [
     "Handler",
     "HandlersBrokenError",
     "Image",
+    "Instance",
     "Leased",
     "LetterSeen",
     "Limits",
@@ -79,12 +87,15 @@ __all__ = [
     "PostgresStore",
     "Problem",
     "Rate",
+    "Record",
+    "RecordRow",
     "Response",
     "Retryable",
     "Runtime",
     "SeededChance",
     "Seen",
     "SqliteStore",
+    "StorageFullError",
     "Store",
     "StoreError",
     "StoreInUseError",
@@ -94,14 +105,22 @@ __all__ = [
     "Version",
     "Waiting",
     "World",
+    "absorb",
     "abstracted",
+    "cell_row",
+    "chained",
     "departure",
     "done_to_json",
+    "entities_read",
     "lineage_of",
     "live_images",
     "load_handlers",
     "map_delivery",
     "open_runtime",
+    "owner_of",
+    "pending_row",
+    "receiver_of",
+    "record_from_json",
     "rejected_to_json",
     "stage",
 ]

@@ -17,6 +17,7 @@ from temper.run.engine import Command
 from temper.run.journal import Journal
 from temper.run.store.protocol import ConflictError, FencedError, Store, StoreError, StoreUnsureError
 from temper.run.store.rows import Batch
+from temper.run.world import Later
 
 End: TypeAlias = StoreError | None
 """How a transaction ended: None when it is durable."""
@@ -58,10 +59,15 @@ class Committer:
     """
 
     def __init__(
-        self, store: Store, *, durable: Callable[[list[Command]], None], failed: Callable[[StoreError], None]
+        self,
+        store: Store,
+        *,
+        durable: Callable[[list[Command]], None],
+        failed: Callable[[StoreError], None],
+        later: Later | None = None,
     ) -> None:
         self._store = store
-        self._durable, self._failed = durable, failed
+        self._durable, self._failed, self._later = durable, failed, later
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[tuple[Batch, Gathering] | None] = queue.SimpleQueue()
         self._under_way: Gathering | None = None
@@ -129,6 +135,8 @@ class Committer:
         self._under_way, self.gathering = gathering, self._gather()
         if self._thread is not None:
             self._jobs.put((batch, gathering))
+        elif self._later is not None:
+            self._later(lambda: self._finish(gathering, self._commit(batch)))
         else:
             self._finish(gathering, self._commit(batch))
 

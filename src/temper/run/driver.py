@@ -139,7 +139,8 @@ class Driver:
         store = self.world.store
         self.shared = cast("SharedStore", store) if store.shared else None
         self.fetches = None if self.shared is None else Fetches(self.shared, self._fetched)
-        self.committer = Committer(observed(store, self.world.observer), durable=self._obey, failed=self._failed)
+        seen, later = observed(store, self.world.observer), self.world.later
+        self.committer = Committer(seen, durable=self._obey, failed=self._failed, later=later)
         self.committer.begin(self._journal(store.head()))
 
     def _journal(self, head: Head) -> Journal:
@@ -417,6 +418,7 @@ class Driver:
                 self.world.store.recover()
                 self.world.store.probe()
                 head = self.world.store.head()
+                self._look_at_version()
             except StoreError as error:
                 assert self.trouble is not None, "whoever recovers is in trouble"
                 self.trouble = Trouble(error, self.trouble.since)
@@ -426,6 +428,13 @@ class Driver:
             if not self.paused:
                 self.obeys.resume()
             return
+
+    def _look_at_version(self) -> None:
+        """A load whose end nobody knew may have been kept: what is in force, the store says."""
+        version = last_version(self.world.store)
+        if version.hash != self.version.hash:
+            self.version = version
+            self.moved(version)
 
     # While a version is loaded
 

@@ -108,8 +108,21 @@ class Version:
         return None if found is None or found.world else found
 
 
+STAGED_MAX = 16
+"""How many tables stay prepared; a process that starts again and again in a simulation prepares its table once."""
+
+
 def stage(table: TransitionTable) -> Version:
     """Prepare a table for the engine."""
+    found = _STAGED.get(id(table))
+    if found is None:
+        while len(_STAGED) >= STAGED_MAX:
+            del _STAGED[next(iter(_STAGED))]
+        found = _STAGED[id(table)] = _stage(table)
+    return found
+
+
+def _stage(table: TransitionTable) -> Version:
     sites = {
         Site(entity.name, action.name, case, position): template
         for entity, action, case, position, template in templates(table)
@@ -181,3 +194,7 @@ def _encoder(type_: Type) -> Encode:
 
 def _decoder(type_: Type) -> Decode:
     return lambda data: None if data is None else from_json(type_, data)
+
+
+_STAGED: dict[int, Version] = {}
+"""By the table's id, which stays taken because the version holds the table."""

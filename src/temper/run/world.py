@@ -65,6 +65,10 @@ Handler: TypeAlias = Callable[[Ask], Awaitable[object]]
 """Makes one attempt and gives back what the receiver said, or raises `AttemptFailedError`."""
 
 
+Later: TypeAlias = Callable[[Callable[[], None]], None]
+"""Carries something out, later."""
+
+
 class AttemptFailedError(Exception):
     """The attempt gave no answer. It is tried again, or settles `unknown`.
 
@@ -91,6 +95,8 @@ class World:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     observer: Observer = NOBODY
+    later: Later | None = None
+    """How a write takes its time where no thread is to wait for it: simulation says when it is done."""
 
 
 class SystemClock:

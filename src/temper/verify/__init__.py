@@ -59,6 +59,19 @@ if TYPE_CHECKING:
     from temper.verify.replay import Diverged, Replayed, replay
     from temper.verify.report import report_json
     from temper.verify.sequence import instances_in, sequence_diagram
+    from temper.verify.simulate import (
+        MOVES_MAX,
+        Asked,
+        Tally,
+        UnknownFaultError,
+        rates,
+        run_lines,
+        simulate,
+        simulation_json,
+        simulation_lines,
+        simulation_verdicts,
+        smallest,
+    )
     from temper.verify.state_space import NotDrawn, StateSpace, state_space
     from temper.verify.survey import Coverage, Statistics, Survey, survey
     from temper.verify.symbolic import changes, needless, who_can
@@ -69,8 +82,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENGINES",
+    "MOVES_MAX",
     "NO_REDUCTIONS",
     "RULES",
+    "Asked",
     "Attempt",
     "Budget",
     "Changed",
@@ -111,8 +126,10 @@ __all__ = [
     "Statistics",
     "Survey",
     "TableModel",
+    "Tally",
     "Told",
     "Transition",
+    "UnknownFaultError",
     "UntypedError",
     "Upgrade",
     "Walk",
@@ -150,6 +167,7 @@ __all__ = [
     "owed",
     "proofs_path",
     "qualified",
+    "rates",
     "reach_json",
     "reach_lines",
     "reach_universe",
@@ -161,8 +179,14 @@ __all__ = [
     "replay",
     "report_json",
     "retrace",
+    "run_lines",
     "search",
     "sequence_diagram",
+    "simulate",
+    "simulation_json",
+    "simulation_lines",
+    "simulation_verdicts",
+    "smallest",
     "standing_differences",
     "state_space",
     "statistics_json",

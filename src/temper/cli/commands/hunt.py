@@ -1,0 +1,54 @@
+"""Simulate fresh seeds until something is broken or you interrupt.
+
+Seeds go on from where `--from` says, or from one that no earlier hunt began with, on all cores. It ends with the first
+run that breaks anything, made small, and with the command that repeats it.
+
+Exit code 0 if it was interrupted and nothing was broken, 1 if something was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import secrets
+
+from temper.cli.building import add_jobs, add_path, build_asked, findings_json, report_findings
+from temper.cli.simulating import add_world, asked_of, conclude, hear
+from temper.cli.terminal import Terminal
+
+SUMMARY = "simulate fresh seeds until something is broken or you interrupt"
+SEEDS_MAX = 1 << 40
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    add_world(parser)
+    parser.add_argument(
+        "--from", dest="first", type=int, metavar="N", help="begin with seed N; a fresh one if not said"
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="end after N seeds; never if not said")
+    add_jobs(parser, "run with N processes; one for each core if not said")
+
+
+def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    from temper.verify import Tally, simulate
+
+    built = build_asked(arguments)
+    if built.table is None:
+        if terminal.as_json:
+            terminal.answer({"survived": False, "properties": [], "findings": findings_json(built)})
+        else:
+            report_findings(built, terminal)
+        return 1
+    asked, tally = asked_of(arguments, built.table), Tally()
+    first = secrets.randbelow(SEEDS_MAX) if arguments.first is None else arguments.first
+    seeds = itertools.count(first) if arguments.seeds is None else range(first, first + arguments.seeds)
+    try:
+        for ran in simulate(asked, seeds, jobs=arguments.jobs):
+            tally.add(ran)
+            hear(terminal, tally)
+            if tally.failures:
+                break
+    except KeyboardInterrupt:
+        terminal.clear()
+    return conclude(arguments, terminal, asked, tally)

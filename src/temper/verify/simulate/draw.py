@@ -1,0 +1,270 @@
+"""Drawing moves from a seed, with an eye on what is there: calls that fit now, answers to what was asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+from temper.machine import (
+    NEW,
+    Address,
+    Applied,
+    Cell,
+    Gate,
+    Offer,
+    Outcome,
+    Parameter,
+    absent,
+    to_json,
+)
+from temper.verify.simulate.disk import WriteFault
+from temper.verify.simulate.ground import Ground
+from temper.verify.simulate.moves import (
+    Answers,
+    Asks,
+    Crashes,
+    Frees,
+    Happens,
+    Jumps,
+    Move,
+    Reloads,
+    Runs,
+    Waits,
+    Writes,
+)
+from temper.verify.simulate.outside import Attempt
+from temper.verify.simulate.simulation import Simulation
+
+UNDER_WAY_MAX = 24
+"""How many requests are under way at most."""
+ACTIVE_MAX = 5
+"""How many instances of an entity that are not at their end the callers keep up at most."""
+TRIES = 3
+"""How often another call is drawn where one would be rejected; then it is made all the same."""
+DISK = (
+    WriteFault.BEFORE,
+    WriteFault.BEFORE,
+    WriteFault.AFTER,
+    WriteFault.AFTER,
+    WriteFault.UNSURE,
+    WriteFault.UNSURE_AFTER,
+)
+NONSENSE: tuple[object, ...] = ("what?", 7, None, {"outcome": "no-such-outcome"}, {"fields": {}}, [])
+JUMP_MAX = 120_000
+
+
+class Draw:
+    """The moves of one seed. `within` keeps to the ids of the scope, so that a search knows every state."""
+
+    def __init__(self, ground: Ground, seed: int | str, faults: Mapping[str, float], *, within: bool = False) -> None:
+        table = ground.tables[0]
+        self._chance = random.Random(f"{seed}")  # noqa: S311 (a simulation is to be repeated, not to be secret)
+        self._table, self._faults, self._within = table, faults, within
+        self._universe, self._offers, self._step = ground.universe, ground.offers, ground.step
+        self._final = {entity.name: frozenset(entity.final) for entity in table.entities}
+        self._living = [entity for entity in table.entities if not entity.world]
+        self._open_to = tuple(
+            entity.name
+            for entity in self._living
+            if any(NEW in action.sources and action.gate in {Gate.ROLES, Gate.POLICY} for action in entity.actions)
+        )
+        self._params = {
+            (entity.name, action.name): action.params for entity in table.entities for action in entity.actions
+        }
+        self._environment = tuple(
+            (entity.name, action)
+            for entity in table.entities
+            if entity.world
+            for action in entity.actions
+            if action.gate is Gate.ENVIRONMENT
+        )
+        self._people = self._universe.principals
+        self._name = 0
+        self._given: dict[str, list[str | None]] = {}
+        """The ids that were asked for, None where the runtime was to draw one."""
+        self._effects = {effect.name: effect for effect in table.effects}
+
+    def next(self, simulation: Simulation) -> Move:
+        """The next move of this seed in this run."""
+        chance, faults = self._chance, self._faults
+        if faults and (fault := self._fault(simulation)) is not None:
+            return fault
+        drawn = chance.random()
+        writes = len(simulation.process.writes)
+        if drawn < 0.55 and simulation.callers.waiting < UNDER_WAY_MAX:
+            asked = self._ask(simulation)
+            if asked is not None:
+                return asked
+        if drawn < 0.75 and writes:
+            return self._write()
+        if drawn < 0.86 and simulation.outside.attempts:
+            return self._answer(simulation, chance.choice(simulation.outside.attempts))
+        if drawn < 0.92 or simulation.callers.waiting:
+            return Runs(chance.randint(1, 40))
+        if self._environment and drawn < 0.94:
+            entity, action = chance.choice(self._environment)
+            return Happens(entity, action.name, self._args(action.params))
+        return self._wait(simulation)
+
+    def is_done(self, simulation: Simulation) -> bool:
+        """Whether every instance that callers may make is at its end, and nothing is under way."""
+        if any(len(self._given.get(entity, ())) < len(self._universe.ids_of(entity)) for entity in self._open_to):
+            return False
+        shadow = simulation.shadow
+        is_moving = shadow.pending or simulation.callers.waiting or simulation.process.writes
+        ends = all(cell.control in self._final[cell.entity] for cell in shadow.cells.values())
+        return ends and not is_moving and bool(self._open_to)
+
+    # Faults
+
+    def _fault(self, simulation: Simulation) -> Move | None:
+        chance, faults = self._chance, self._faults
+        if simulation.disk.is_full and chance.random() < 0.05:
+            return Frees()
+        drawn = chance.random()
+        for name in ("crash", "torn", "full", "clock", "reload"):
+            drawn -= faults.get(name, 0.0)
+            if drawn < 0:
+                return self._one(name, simulation)
+        return None
+
+    def _one(self, name: str, simulation: Simulation) -> Move | None:
+        chance = self._chance
+        match name:
+            case "crash":
+                return Crashes(chance.choice(("", "kept")))
+            case "torn":
+                return Crashes("torn") if simulation.process.writes else None
+            case "full":
+                return Writes(WriteFault.FULL) if simulation.process.writes else None
+            case "clock":
+                return Jumps(chance.choice((-1, 1)) * int(JUMP_MAX ** chance.random()))
+            case _:
+                return Reloads(chance.randrange(9)) if len(simulation.tables) > 1 else None
+
+    def _write(self) -> Move:
+        chance = self._chance
+        is_faulty = chance.random() < self._faults.get("disk", 0.0)
+        return Writes(chance.choice(DISK) if is_faulty else WriteFault.NONE)
+
+    # Calls
+
+    def _ask(self, simulation: Simulation) -> Move | None:
+        chance = self._chance
+        if chance.random() < self._faults.get("duplicate", 0.02) and simulation.callers.requests:
+            return self._again(simulation)
+        found = self._offered(simulation)
+        if found is None:
+            return None
+        cell, offer, id_ = found
+        caller, roles = offer.call.caller or "", offer.call.roles
+        if chance.random() < 0.03:
+            caller, roles = chance.choice(self._people)
+        self._name += 1
+        key = f"k{self._name}" if chance.random() < 0.5 else None
+        expected = None
+        if chance.random() < 0.06:
+            expected = cell.seq + chance.choice((0, 0, -1, 1))
+        types = self._params[cell.entity, offer.action]
+        args = {p.name: to_json(p.type, offer.call.args[p.name]) for p in types}
+        return Asks(self._name, caller, roles, cell.entity, id_, offer.action, args, key, expected)
+
+    def _again(self, simulation: Simulation) -> Move | None:
+        """One of the last requests once more, if it has a key; whoever has none would ask for something new."""
+        requests = simulation.callers.requests
+        name = max(1, self._name - int(self._chance.expovariate(0.2)))
+        request = requests.get(name)
+        return request.move if request is not None and request.move.key is not None else None
+
+    def _offered(self, simulation: Simulation) -> tuple[Cell, Offer, str | None] | None:
+        found = None
+        for _ in range(TRIES):
+            drawn = self._cell(simulation)
+            if drawn is None:
+                continue
+            cell, id_ = drawn
+            offers = self._offers.to(cell.entity, cell.control)
+            if not offers:
+                continue
+            found = cell, self._chance.choice(offers), id_
+            if isinstance(self._step(cell, found[1].call._replace(now=cell.clock, fresh=_FRESH)), Applied):
+                break
+        return found
+
+    def _cell(self, simulation: Simulation) -> tuple[Cell, str | None] | None:
+        """An instance to call: one that lives, or a new one where there are not too many."""
+        chance, cells = self._chance, simulation.shadow.cells
+        active = [cell for cell in cells.values() if cell.control not in self._final[cell.entity]]
+        if self._open_to and (not active or chance.random() < 0.3):
+            entity = chance.choice(self._open_to)
+            is_left = len(self._given.get(entity, ())) < len(self._universe.ids_of(entity))
+            if (is_left or chance.random() < 0.05) and sum(cell.entity == entity for cell in active) < ACTIVE_MAX:
+                return self._new(entity)
+        if not active:
+            return None
+        cell = chance.choice(active)
+        return cell, cell.id
+
+    def _new(self, entity: str) -> tuple[Cell, str | None] | None:
+        """An id of the scope, or one that the runtime draws in the place of one: callers keep to the scope.
+
+        What is true within it may be false beyond, and `--scope` says how far to go.
+        """
+        ids, given = self._universe.ids_of(entity), self._given.setdefault(entity, [])
+        if len(given) >= len(ids):
+            id_ = self._chance.choice(given)
+            if id_ is None:
+                return None  # The id is the runtime's to know, and another one would be one too many.
+        elif self._chance.random() < 0.1 and not self._within:
+            given.append(None)
+            id_ = None
+        else:
+            id_ = ids[len(given)]
+            given.append(id_)
+        return absent(self._table, Address(entity, id_ or "?")), id_
+
+    # The outside
+
+    def _answer(self, simulation: Simulation, attempt: Attempt) -> Move:
+        chance, faults, (address, effect) = self._chance, self._faults, attempt.lane
+        lane = [each for each in simulation.outside.attempts if each.lane == attempt.lane]
+        place = (address.entity, address.id, effect, lane.index(attempt))
+        performs = self._effects[effect].performs is not None and chance.random() < 0.8
+        drawn = chance.random()
+        for name in ("refuse", "silence", "unanswered", "nonsense"):
+            drawn -= faults.get(name, 0.0)
+            if drawn < 0:
+                match name:
+                    case "refuse":
+                        return Answers(*place, performs=performs, refuses="it is out of order")
+                    case "silence":
+                        return Answers(*place, lost=True)
+                    case "unanswered":
+                        return Answers(*place, performs=True)
+                    case _:
+                        return Answers(*place, performs=performs, said=chance.choice(NONSENSE))
+        return Answers(*place, performs=performs, said=self._said(simulation, attempt, performs=performs))
+
+    def _said(self, simulation: Simulation, attempt: Attempt, *, performs: bool) -> object:
+        """An outcome that the effect declares, and that can be if it does what it is to do."""
+        outcomes = self._effects[attempt.ask.effect].outcomes
+        able = [each for each in outcomes if performs or simulation.outside.can_answer(attempt, each)]
+        outcome: Outcome = self._chance.choice(able or list(outcomes))
+        return {"outcome": outcome.name, "fields": self._args(outcome.fields)}
+
+    def _args(self, params: tuple[Parameter, ...]) -> dict[str, object]:
+        """A value of the scope for each."""
+        found = {}
+        for param in params:
+            values = self._universe.values_of(param.type)
+            found[param.name] = to_json(param.type, self._chance.choice(values))
+        return found
+
+    def _wait(self, simulation: Simulation) -> Move:
+        due = simulation.next_due()
+        if due is None or self._chance.random() < 0.3:
+            return Waits(self._chance.randint(1, 50))
+        return Waits(max(1, due - simulation.now))
+
+
+_FRESH = tuple(f"?{number}" for number in range(20))

@@ -1,0 +1,65 @@
+"""The ground that all runs of one blueprint share: what is prepared once, so that a run begins at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from temper.machine import (
+    Certificate,
+    Certified,
+    Offers,
+    Scope,
+    TransitionTable,
+    Universe,
+    stepper,
+    table_hash,
+    universe,
+)
+from temper.run import Batch, Version, stage
+from temper.verify.simulate.disk import Disk, Rows
+from temper.verify.simulate.process import Ids, Process
+from temper.verify.simulate.watch import Properties
+
+OBSERVER = "simulated_observer"
+"""A role that nobody has: a version with it differs from one without it, and in nothing that lives."""
+START = 1_000
+"""When every run begins, in milliseconds."""
+
+
+class Ground:
+    """Tables as versions, what people can ask of them, and the store as it is when the first has just been loaded."""
+
+    def __init__(self, tables: Sequence[TransitionTable], scope: Scope | None = None) -> None:
+        self.tables = tuple(tables)
+        table = self.tables[0]
+        self.versions: dict[str, Version] = {table_hash(each): stage(each) for each in self.tables}
+        self.hashes = list(self.versions)
+        self.certified = [Certified(t, Certificate(table_hash(t), (), None, "", (), ())) for t in self.tables]
+        self.universe: Universe = universe(table, scope)
+        self.offers = Offers(table, self.universe, in_full=True)
+        self.step = stepper(table)
+        self.properties = Properties(table)
+        self.types = {
+            (entity.name, action.name): {param.name: param.type for param in action.params}
+            for entity in table.entities
+            for action in entity.actions
+        }
+        self.first: list[Batch] = []
+        process = Process(Disk(Rows("simulated"), self.first.append), Ids(), {}, START)
+        assert process.open(self.certified[0]), "an empty disk can be filled"
+        process.kill()
+
+
+def ground(table: TransitionTable, scope: Scope | None = None) -> Ground:
+    """The ground of a blueprint, with a second version to load while it runs. Made once for the same table."""
+    for kept, of, made in _KEPT:
+        if kept is table and of == scope:
+            return made
+    made = Ground((table, replace(table, roles=(*table.roles, OBSERVER))), scope)
+    _KEPT[:] = [*_KEPT[-KEPT_MAX:], (table, scope, made)]
+    return made
+
+
+KEPT_MAX = 8
+_KEPT: list[tuple[TransitionTable, Scope | None, Ground]] = []

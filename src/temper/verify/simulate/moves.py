@@ -1,0 +1,119 @@
+"""Moves: everything that is not decided by the runtime itself, as data. A run is a list of them, and nothing else.
+
+A seed draws moves while a run goes on; the same moves played again give the same run. So what is found is made small
+by leaving moves out, not by looking for another seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from temper.verify.simulate.disk import WriteFault
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Somebody calls. `name` tells requests apart; the same name again is the same request once more."""
+
+    name: int
+    caller: str
+    roles: frozenset[str]
+    entity: str
+    id: str | None
+    action: str
+    args: Mapping[str, Any]
+    key: str | None = None
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What comes of an attempt that is out there: the `number`th open one of the lane, counted round.
+
+    It is performed first if `performs`. Then it is answered with `said`, or fails with `refuses`; with neither
+    nobody hears anything, and `lost` says that it will never happen and never be answered.
+    """
+
+    entity: str
+    id: str
+    effect: str
+    number: int = 0
+    performs: bool = False
+    said: object = None
+    refuses: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """The next transaction gets to the disk, or does not."""
+
+    fault: WriteFault = WriteFault.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The process runs so many callbacks."""
+
+    callbacks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Time passes."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crashes:
+    """The process dies and is started again. What was on its way to the disk is there (`kept`), or not, or torn."""
+
+    write: str = ""
+    """`kept`, `torn` or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jumps:
+    """The process's clock is set forward or back."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frees:
+    """There is room on the disk again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloads:
+    """Another version is loaded: the `number`th of those at hand."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Happens:
+    """Something happens out there by itself."""
+
+    entity: str
+    action: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+Move: TypeAlias = Asks | Answers | Writes | Runs | Waits | Crashes | Jumps | Frees | Reloads | Happens
+
+
+def is_fault(move: Move) -> bool:
+    """Whether it is something that a calm world does not do."""
+    match move:
+        case Answers(said=said, refuses=refuses, lost=lost):
+            return bool(refuses) or lost or said is None
+        case Writes(fault=fault):
+            return bool(fault)
+        case Crashes() | Jumps() | Frees() | Reloads():
+            return True
+        case _:
+            return False

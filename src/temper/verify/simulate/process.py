@@ -1,0 +1,78 @@
+"""One simulated process: a loop, a clock, a store, and the real runtime in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from temper.machine import Certified
+from temper.run import Handler, ManualClock, Runtime, World, open_runtime
+from temper.verify.simulate.disk import Disk, ProcessStore, WriteFault
+from temper.verify.simulate.loop import SimulatedLoop
+
+
+class Ids:
+    """Ids that are short to read, and no two the same; nobody needs to foresee them."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._fractions = itertools.cycle((0.0, 0.5, 0.25, 0.75, 0.125))
+
+    def id(self) -> str:
+        return f"x{next(self._numbers)}"
+
+    def fraction(self) -> float:
+        return next(self._fractions)
+
+
+class Process:
+    """A process that lives until it is killed. `writes` are transactions on their way to the disk."""
+
+    def __init__(self, disk: Disk, ids: Ids, handlers: Mapping[str, Handler], now: int) -> None:
+        self.loop = SimulatedLoop()  # type: ignore[abstract]  # what asyncio does not ask for is not there
+        self.clock = ManualClock(now)
+        self.store = ProcessStore(disk)
+        self.writes: deque[Callable[[], None]] = deque()
+        self.runtime: Runtime | None = None
+        self._world = World(self.clock, ids, self.store, handlers, later=self.writes.append)
+
+    def open(self, certified: Certified) -> bool:
+        """Begin to serve; whether it could, which takes a disk that answers."""
+        opening = self.loop.create_task(open_runtime(self._world, certified))
+        self.rest()
+        opened = opening.result() if opening.done() else None
+        self.runtime = opened if isinstance(opened, Runtime) else None
+        return self.runtime is not None
+
+    def run(self, callbacks: int) -> None:
+        """Run so many callbacks, if so many are ready."""
+        self.loop.run(callbacks)
+
+    def rest(self) -> None:
+        """Run until nothing is ready and nothing is on its way to the disk."""
+        self.loop.run()
+        while self.writes:
+            self.write(WriteFault.NONE)
+            self.loop.run()
+
+    def write(self, fault: WriteFault) -> None:
+        """Let the next transaction get to the disk, or not."""
+        self.store.fault = fault
+        self.loop.run_now(self.writes.popleft())
+        self.store.fault = WriteFault.NONE
+
+    def kill(self) -> None:
+        """Nothing that it would still do gets out."""
+        self.store.is_dead = self.loop.is_dead = True
+        self.loop.run_now(self._end_tasks)
+        self.loop.forget()
+        self.writes.clear()
+
+    def _end_tasks(self) -> None:
+        for task in asyncio.all_tasks(self.loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 (it dies, and says nothing)
+            with contextlib.suppress(Exception):
+                task.get_coro().close()

@@ -1,0 +1,90 @@
+"""One run from a seed, or from moves that are known: the same moves give the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from temper.verify.simulate.draw import Draw
+from temper.verify.simulate.ground import Ground
+from temper.verify.simulate.heal import Heal
+from temper.verify.simulate.moves import Move
+from temper.verify.simulate.shadow import Taken
+from temper.verify.simulate.simulation import Counts, Failure, Simulation
+
+MOVES_MAX = 300
+"""So many moves a seed makes before faults end."""
+LOOK_EVERY = 20
+"""After so many moves it is looked at whether there is anything left to do."""
+
+
+@dataclass(slots=True)
+class Ran:
+    """What a run came to. `moves` are those that made a difference; `healed` says that faults had ended."""
+
+    seed: int
+    failure: Failure | None
+    counts: Counts
+    moves: list[Move] = field(default_factory=list)
+    healed: bool = False
+    unmet: Mapping[str, str] = field(default_factory=dict)
+    """`eventually` properties that were not met within so many rounds, and for whom."""
+
+
+Listener = Callable[[Taken], None]
+
+
+def run_seed(
+    ground: Ground,
+    seed: int,
+    rates: Mapping[str, float],
+    *,
+    moves_max: int = MOVES_MAX,
+    trace: Listener | None = None,
+) -> Ran:
+    """Draw moves from the seed, then let everything heal."""
+    simulation = Simulation(ground, trace=trace)
+    drawn = Draw(ground, seed, rates)
+    moves: list[Move] = []
+    try:
+        for number in range(moves_max):
+            if number % LOOK_EVERY == 0 and drawn.is_done(simulation):
+                break
+            move = drawn.next(simulation)
+            if simulation.play(move):
+                moves.append(move)
+            if simulation.failure is not None:
+                break
+        return _ended(simulation, seed, moves)
+    finally:
+        simulation.end()
+
+
+def replay(
+    ground: Ground,
+    moves: Sequence[Move],
+    *,
+    trace: Listener | None = None,
+    move: Callable[[Move], None] | None = None,
+    heal: bool = True,
+) -> Ran:
+    """The run that these moves make; one that does not fit any more changes nothing. `move` hears of each."""
+    simulation = Simulation(ground, trace=trace)
+    try:
+        for each in moves:
+            if move is not None:
+                move(each)
+            simulation.play(each)
+            if simulation.failure is not None:
+                break
+        return _ended(simulation, -1, list(moves), heal=heal)
+    finally:
+        simulation.end()
+
+
+def _ended(simulation: Simulation, seed: int, moves: list[Move], *, heal: bool = True) -> Ran:
+    if simulation.failure is not None or not heal:
+        return Ran(seed, simulation.failure, simulation.counts, moves)
+    healing = Heal(simulation)
+    healing.go()
+    return Ran(seed, simulation.failure, simulation.counts, moves, healed=True, unmet=healing.unmet)

@@ -1,0 +1,145 @@
+"""The real runtime in a simulated world: what it survives, that a seed is a run, that what is found is small and true."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support.examples import EXAMPLES, names
+from temper.machine import Gate, Refuted, Survived, TransitionTable, Unknown
+from temper.pipeline import build
+from temper.verify import Asked, Tally, rates, run_lines, simulate, simulation_lines, simulation_verdicts, smallest
+from temper.verify.simulate.disk import WriteFault
+from temper.verify.simulate.ground import ground
+from temper.verify.simulate.moves import Asks, Crashes, Move, Reloads, Runs, Waits, Writes
+from temper.verify.simulate.run import replay, run_seed
+from temper.verify.simulate.shadow import Taken
+
+SEEDS = 25
+
+
+@cache
+def table_of_example(name: str) -> TransitionTable:
+    table = build(EXAMPLES / name).table
+    assert table is not None
+    return table
+
+
+def tally_of(table: TransitionTable, faults: str, seeds: int = SEEDS) -> tuple[Asked, Tally]:
+    asked, tally = Asked(table, rates(faults)), Tally()
+    for ran in simulate(asked, range(seeds), jobs=1):
+        tally.add(ran)
+    return asked, tally
+
+
+@pytest.mark.parametrize("name", names())
+def test_examples_survive_chaos(name: str) -> None:
+    table = table_of_example(name)
+    asked, tally = tally_of(table, "chaos")
+    found = simulation_verdicts(table, tally, "chaos", smallest(asked, tally))
+    lines = [
+        *simulation_lines(table, found),
+        *(line for _, told in found.shown.values() for line in run_lines(table, told)),
+    ]
+    assert found.survived, "\n".join(lines)
+    assert all(isinstance(finding.verdict, Survived) for finding in found.findings), "\n".join(lines)
+
+
+def test_every_kind_of_fault_happens() -> None:
+    """A fault that is asked for and never happens would let everything survive it."""
+    faults = tally_of(table_of_example("orders"), "chaos", 60)[1].counts.faults
+    wanted = {"crash", "crash after a write", "torn write", "duplicate", "refused", "lost", "nonsense", "reload"}
+    wanted |= {"clock back", "clock forward", *(f"write {fault}" for fault in WriteFault if fault and fault != "dies")}
+    assert wanted <= set(faults)
+
+
+def test_a_run_that_injected_nothing_has_survived_nothing() -> None:
+    table = table_of_example("orders")
+    _, tally = tally_of(table, "calm", 3)
+    tally.counts.faults.clear()
+    verdicts = [finding.verdict for finding in simulation_verdicts(table, tally, "calm", {}).findings]
+    assert verdicts
+    assert all(isinstance(verdict, Unknown) for verdict in verdicts)
+
+
+@pytest.mark.parametrize("name", ["orders", "failover"])
+def test_a_seed_is_a_run_and_its_moves_are_it_too(name: str) -> None:
+    """The same records, byte for byte: nothing but the moves decides."""
+    shared = ground(table_of_example(name))
+    first, again, played = [], [], []
+    ran = run_seed(shared, 7, rates("chaos"), trace=lambda taken: first.append(taken.record))
+    run_seed(shared, 7, rates("chaos"), trace=lambda taken: again.append(taken.record))
+    replay(shared, ran.moves, trace=lambda taken: played.append(taken.record))
+    assert len(first) > 10
+    assert first == again == played
+
+
+def test_seeds_are_runs_of_their_own() -> None:
+    shared = ground(table_of_example("orders"))
+    chains = {repr(run_seed(shared, seed, rates("chaos")).moves) for seed in range(5)}
+    assert len(chains) == 5
+
+
+def test_jobs_change_nothing() -> None:
+    asked = Asked(table_of_example("orders"), rates("moderate"))
+    alone = [ran.counts.steps for ran in simulate(asked, range(45), jobs=1)]
+    assert [ran.counts.steps for ran in simulate(asked, range(45), jobs=2)] == alone
+
+
+def with_money_for_everybody() -> TransitionTable:
+    """Orders, where any customer may have the money back of what was paid."""
+    table = table_of_example("orders")
+    entities = []
+    for each in table.entities:
+        actions = tuple(
+            replace(action, gate=Gate.ROLES, roles=("customer",)) if action.name == "give_back" else action
+            for action in each.actions
+        )
+        entities.append(replace(each, actions=actions))
+    return replace(table, entities=tuple(entities))
+
+
+def test_what_is_found_is_made_small_and_told() -> None:
+    table = with_money_for_everybody()
+    asked, tally = tally_of(table, "chaos", 80)
+    assert tally.failures
+    found = simulation_verdicts(table, tally, "chaos", smallest(asked, tally))
+    refuted = next(finding for finding in found.findings if isinstance(finding.verdict, Refuted))
+    seed, told = found.shown[refuted.name]
+    before = next(ran for ran in tally.failed if ran.seed == seed)
+    assert len(told.moves) < len(before.moves) / 2
+    assert told.failure is not None
+    assert replay(ground(table), told.moves, heal=before.healed).failure == told.failure
+    assert any("give_back" in line for line in run_lines(table, told))
+    assert len([move for move in told.moves if isinstance(move, Asks)]) <= 6
+
+
+def test_a_load_of_which_nobody_knew_the_end_is_in_force() -> None:
+    """Found by a seed: the write was kept, the store silent, and the runtime went on under the version before."""
+    shared = ground(table_of_example("orders"))
+    place = Asks(1, "ann", frozenset({"customer"}), "Order", "o1", "place", {})
+    moves: list[Move] = [Reloads(1), Runs(2), Writes(WriteFault.UNSURE_AFTER), Waits(3_000), place, Runs(25), Writes()]
+    taken: list[Taken] = []
+    ran = replay(shared, moves, trace=taken.append)
+    assert ran.failure is None
+    assert [each.record.table for each in taken if each.record.rule == "call"] == [shared.hashes[1]]
+
+
+def test_a_crash_loses_what_was_not_written_and_nothing_else() -> None:
+    shared = ground(table_of_example("orders"))
+    first = Asks(1, "ann", frozenset({"customer"}), "Order", "o1", "place", {}, "k1")
+    for write, lives in (("", False), ("torn", False), ("kept", True)):
+        taken: list[Taken] = []
+        ran = replay(shared, [first, Runs(30), Crashes(write)], trace=taken.append, heal=False)
+        assert ran.failure is None
+        assert bool([each for each in taken if each.record.rule == "call"]) is lives
+
+
+def test_the_page_names_every_law_and_fault() -> None:
+    from temper.verify.simulate import FAULTS, LAWS
+
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "simulation.md").read_text(encoding="utf-8")
+    assert [name for name in (*LAWS, *FAULTS) if f"`{name}`" not in page] == []
