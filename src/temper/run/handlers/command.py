@@ -11,12 +11,12 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from temper.run.handlers.ending import end
 from temper.run.handlers.toml import TomlFile
 from temper.run.handlers.wire import ANSWER_BYTES_MAX, ask_to_json, parsed, shortened
 from temper.run.world import Ask, AttemptFailedError
@@ -44,9 +44,7 @@ class CommandHandler:
             answer, errors, code = await _talk(process, json.dumps(ask_to_json(ask)).encode())
         finally:
             if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
+                await end(process)
         if code != 0:
             said = shortened(errors.decode(errors="replace").strip())
             raise AttemptFailedError(f"{self.argv[0]} ended with {code}" + (f": {said}" if said else ""))

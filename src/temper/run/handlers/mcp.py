@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import signal
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from temper.run.handlers.command import argument_vector, environment_of
+from temper.run.handlers.ending import end
 from temper.run.handlers.http import Poster, address_of, headers_of, hosts_of
 from temper.run.handlers.toml import TomlFile
 from temper.run.handlers.wire import ANSWER_BYTES_MAX, shortened
@@ -199,9 +198,7 @@ class McpCommand:
         try:
             yield Pipe(process)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await end(process)
 
 
 # HTTP

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 from temper.run.handlers import child
 from temper.run.handlers.broken import HandlersBrokenError
+from temper.run.handlers.ending import end, kill_group
 from temper.run.handlers.wire import ANSWER_BYTES_MAX
 from temper.run.world import Ask, AttemptFailedError
 
@@ -56,13 +56,7 @@ class _Process:
         return told
 
     async def kill(self) -> None:
-        self.signal()
-        await self.process.wait()
-
-    def signal(self) -> None:
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+        await end(self.process)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,7 +111,7 @@ class PythonProcesses:
         """Keep no process for a next attempt; what is under way goes on."""
         self._closed = True
         for process in self._idle:
-            process.signal()
+            kill_group(process.process)
         self._idle.clear()
 
     async def aclose(self) -> None:
