@@ -25,7 +25,7 @@ from support.tree import ROOT
 from temper.run import PostgresStore, Runtime, SystemChance, SystemClock, World, open_runtime
 
 ARRIVED = {"outcome": "shipped", "fields": {"code": "late"}}
-SECONDS_MAX = 60
+SECONDS_MAX = 240
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ class Process:
     def next(self) -> str:
         assert self.process.stdout is not None
         line = self.process.stdout.readline().strip()
-        assert line, "it ended"
+        assert line, f"it ended with {self.process.wait()}"
         return line
 
     def says(self, lines: int) -> None:

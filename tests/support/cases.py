@@ -75,7 +75,8 @@ def read_cases(path: Path) -> list[Case]:
     text = path.read_text(encoding="utf-8")
     fences = list(_FENCE.finditer(text))
     cases: list[Case] = []
-    for before, fence, following in zip([None, *fences[:-1]], fences, [*fences[1:], None], strict=True):
+    ends = [None] if fences else []
+    for before, fence, following in zip([*ends, *fences[:-1]], fences, [*fences[1:], *ends], strict=True):
         if fence["info"].split()[:1] != ["yaml"]:
             continue
         golden = following if following is not None and following["info"].strip() == "text" else None

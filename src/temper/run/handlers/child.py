@@ -142,6 +142,15 @@ def _attempt(function: Function, frame: dict[str, Any], loop: asyncio.AbstractEv
     return {"said": said}
 
 
+def _peak_bytes() -> int:
+    """The most memory this process has had at once; the usage that the system counts includes its parent's."""
+    try:
+        with open("/proc/self/status", "rb") as status:  # noqa: PTH123 - nothing is imported here that need not be
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith(b"VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def main() -> None:
     """Load, say what was found, then answer attempts until the input ends."""
     target = os.fdopen(os.dup(1), "wb")
@@ -173,7 +182,7 @@ def main() -> None:
     while True:
         frame = frames.get()
         told = _attempt(functions[frame.pop("name")], frame, loop)
-        told["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        told["peak"] = _peak_bytes()
         _write(target, told)
 
 
