@@ -153,10 +153,6 @@ def test_one_is_killed_and_the_other_goes_on(torture: Torture) -> None:
     torture.end()
 
 
-@pytest.mark.skipif(
-    "TEMPER_TORTURE" not in os.environ,
-    reason="on a busy machine it stood still in about one run of ten, and why is not known: TEMPER_TORTURE=1 runs it",
-)
 def test_whoever_sleeps_past_its_lease_commits_nothing_when_it_wakes(torture: Torture) -> None:
     one, two = torture.begin(), torture.begin()
     one.says(100)

@@ -34,6 +34,10 @@ FREE = f"""SELECT slot FROM nodes WHERE until IS NULL OR {IS_SILENT} ORDER BY sl
 JOIN = f"UPDATE nodes SET epoch = epoch + 1, until = {RENEWED} WHERE slot = %s RETURNING epoch"
 TOLD = "SELECT pg_notify(current_schema(), 'left')"
 LEAVE = "UPDATE nodes SET until = NULL, epoch = epoch + 1 WHERE slot = %s AND epoch = %s"
+WAKE = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+  WHERE application_name = left('temper ' || current_schema(), 63) AND datname = current_database()
+  AND state LIKE 'idle in transaction%%' AND wait_event = 'ClientRead'
+  AND greatest(xact_start, state_change) < clock_timestamp() - make_interval(secs => %s::float / 1000)"""
 RENEW = f"UPDATE nodes SET until = {RENEWED} WHERE slot = %s AND epoch = %s RETURNING slot"
 FENCE = f"""UPDATE nodes SET until = NULL, epoch = epoch + 1 WHERE slot IN (SELECT slot FROM nodes
   WHERE until IS NOT NULL AND slot <> %s AND {IS_SILENT} FOR UPDATE SKIP LOCKED)"""
@@ -92,8 +96,13 @@ def head_of(connection: Connection, membership: Membership) -> Head:
 
 
 def beat(connection: Connection, membership: Membership, lease_milliseconds: int) -> Beat:
-    """Renew the lease, fence whoever is silent, and adopt a portion of what they left: one transaction."""
+    """Renew the lease, fence whoever is silent, and adopt a portion of what they left: one transaction.
+
+    Whoever fell asleep in the middle of a commit loses its connection, and with it its locks.
+    """
     slot = membership.slot
+    # First, and in no transaction: a sleeper's locks may be what our own commit waits for, and with it the renewal.
+    exchanged(connection, WAKE, (lease_milliseconds,))
     with connection.transaction():
         if not exchanged(connection, RENEW, (lease_milliseconds, slot, membership.epoch)):
             raise FencedError("the other nodes took this one for dead, and go on without it")

@@ -92,7 +92,7 @@ class PostgresStore:
             schema.check(self._writer, self._schema)
             return
         schema.prepare(self._writer, self._schema, identity)
-        self._keeper = self._connect()
+        self._keeper = self._connect(keeps=True)
         self._membership = nodes.join(self._keeper, self.lease_milliseconds)
 
     # Writing
@@ -125,6 +125,7 @@ class PostgresStore:
             self._writer.execute(b"BEGIN")
             self._barred = True
             self._writer.execute(f"SET LOCAL idle_in_transaction_session_timeout = {BARRED_MILLISECONDS}".encode())
+            self._writer.execute(b"SET LOCAL application_name = 'temper, barring'")
             in_force: str = exchanged(self._writer, writing.VERSION_ALONE)[0][0]
         try:
             yield in_force
@@ -139,7 +140,7 @@ class PostgresStore:
         with self._beating, self._translating():
             for connection in (self._writer, self._keeper):
                 connection.close()
-            self._writer, self._keeper = self._connect(writes=True), self._connect()
+            self._writer, self._keeper = self._connect(writes=True), self._connect(keeps=True)
             assert self._membership is not None, "a store that is written has a slot"
             try:
                 nodes.head_of(self._keeper, self._membership)
@@ -326,9 +327,11 @@ class PostgresStore:
         assert self._membership is not None, "whose work it is matters to a node alone"
         return self._membership.slot
 
-    def _connect(self, *, writes: bool = False) -> Connection:
+    def _connect(self, *, writes: bool = False, keeps: bool = False) -> Connection:
         idle = self.lease_milliseconds if writes else 0
-        connection = connected(self._url, self._schema, idle_milliseconds=idle)
+        # Whoever keeps the lease never waits long for a lock, so that it looks for sleepers again.
+        lock = self.lease_milliseconds // 4 if keeps else 0
+        connection = connected(self._url, self._schema, idle_milliseconds=idle, lock_milliseconds=lock)
         return self._noted(connection)
 
     def _noted(self, connection: Connection) -> Connection:
