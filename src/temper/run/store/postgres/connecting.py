@@ -31,7 +31,9 @@ WRITING = (
 )
 
 
-def connected(url: str, schema: str, *, idle_milliseconds: int = 0, lock_milliseconds: int = 0) -> Connection:
+def connected(
+    url: str, schema: str, *, settings: Sequence[str] = (), idle_milliseconds: int = 0, lock_milliseconds: int = 0
+) -> Connection:
     """A connection that sees the schema. In a transaction it may be idle so long; then the database ends it.
 
     A node that stops in the middle of a commit would otherwise keep its locks for as long as it sleeps. Of one that
@@ -40,16 +42,14 @@ def connected(url: str, schema: str, *, idle_milliseconds: int = 0, lock_millise
     """
     connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS, client_encoding="utf-8")
     connection.prepare_threshold = 2
-    for setting in SETTINGS:
+    for setting in (*SETTINGS, *settings):
         connection.execute(setting.encode())
     connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(schema)))
     if lock_milliseconds:
         connection.execute(f"SET lock_timeout = {int(lock_milliseconds)}".encode())
     if idle_milliseconds:
-        connection.execute(b"SELECT set_config('application_name', 'temper ' || current_schema(), false)")
+        connection.execute(b"SELECT set_config('application_name', %s, false)", (f"temper {schema}",))
         connection.execute(f"SET idle_in_transaction_session_timeout = {int(idle_milliseconds)}".encode())
-        for setting in WRITING:
-            connection.execute(setting.encode())
     return connection
 
 

@@ -35,8 +35,8 @@ JOIN = f"UPDATE nodes SET epoch = epoch + 1, until = {RENEWED} WHERE slot = %s R
 TOLD = "SELECT pg_notify(current_schema(), 'left')"
 LEAVE = "UPDATE nodes SET until = NULL, epoch = epoch + 1 WHERE slot = %s AND epoch = %s"
 WAKE = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-  WHERE application_name = left('temper ' || current_schema(), 63) AND datname = current_database()
-  AND state LIKE 'idle in transaction%%' AND wait_event = 'ClientRead'
+  WHERE application_name = current_setting('application_name') AND datname = current_database()
+  AND xact_start IS NOT NULL AND wait_event_type = 'Client'
   AND greatest(xact_start, state_change) < clock_timestamp() - make_interval(secs => %s::float / 1000)"""
 RENEW = f"UPDATE nodes SET until = {RENEWED} WHERE slot = %s AND epoch = %s RETURNING slot"
 FENCE = f"""UPDATE nodes SET until = NULL, epoch = epoch + 1 WHERE slot IN (SELECT slot FROM nodes

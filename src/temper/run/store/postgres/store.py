@@ -13,7 +13,7 @@ from psycopg import sql
 
 from temper.machine import INT_MAX, NEW, Address
 from temper.run.store.postgres import nodes, schema, writing
-from temper.run.store.postgres.connecting import Connection, connected, exchanged, texts, translated
+from temper.run.store.postgres.connecting import WRITING, Connection, connected, exchanged, texts, translated
 from temper.run.store.protocol import ConflictError, FencedError, Query, StoreError, StoreUnsureError
 from temper.run.store.rows import (
     AnswerRow,
@@ -87,12 +87,12 @@ class PostgresStore:
             raise
 
     def _open(self, identity: str) -> None:
-        self._writer = self._connect(writes=True)
+        self._writer = self._connect_writer()
         if self._read_only:
             schema.check(self._writer, self._schema)
             return
         schema.prepare(self._writer, self._schema, identity)
-        self._keeper = self._connect(keeps=True)
+        self._keeper = self._connect_keeper()
         self._membership = nodes.join(self._keeper, self.lease_milliseconds)
 
     # Writing
@@ -140,7 +140,7 @@ class PostgresStore:
         with self._beating, self._translating():
             for connection in (self._writer, self._keeper):
                 connection.close()
-            self._writer, self._keeper = self._connect(writes=True), self._connect(keeps=True)
+            self._writer, self._keeper = self._connect_writer(), self._connect_keeper()
             assert self._membership is not None, "a store that is written has a slot"
             try:
                 nodes.head_of(self._keeper, self._membership)
@@ -327,12 +327,17 @@ class PostgresStore:
         assert self._membership is not None, "whose work it is matters to a node alone"
         return self._membership.slot
 
-    def _connect(self, *, writes: bool = False, keeps: bool = False) -> Connection:
-        idle = self.lease_milliseconds if writes else 0
-        # Whoever keeps the lease never waits long for a lock, so that it looks for sleepers again.
-        lock = self.lease_milliseconds // 4 if keeps else 0
-        connection = connected(self._url, self._schema, idle_milliseconds=idle, lock_milliseconds=lock)
-        return self._noted(connection)
+    def _connect(self) -> Connection:
+        return self._noted(connected(self._url, self._schema))
+
+    def _connect_writer(self) -> Connection:
+        lease = self.lease_milliseconds
+        return self._noted(connected(self._url, self._schema, settings=WRITING, idle_milliseconds=lease))
+
+    def _connect_keeper(self) -> Connection:
+        """Whoever keeps the lease never waits long for a lock, so that it looks for sleepers again."""
+        lease = self.lease_milliseconds
+        return self._noted(connected(self._url, self._schema, idle_milliseconds=lease, lock_milliseconds=lease // 4))
 
     def _noted(self, connection: Connection) -> Connection:
         """Remember a connection so that `close` ends it, even one that was opened while it closed."""
