@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,12 @@ def ask(folder: Path, who: str, *words: str) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+def events(folder: Path, *options: str) -> list[Any]:
+    ran = temper(folder, "events", "--no-follow", "--json", *options)
+    assert ran.returncode == 0, ran.stderr
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
 def test_two_nodes_from_the_first_call_to_the_end_of_one(nodes: list[Up], folders: list[Path]) -> None:
     one, two = folders
     ask(one, "ann", "propose", "service=web")
@@ -60,6 +67,9 @@ def test_two_nodes_from_the_first_call_to_the_end_of_one(nodes: list[Up], folder
     ran = temper(two, "log", "d1")
     told = [line.split()[3] for line in ran.stdout.splitlines()[1:5]]
     assert told == ["propose", "approve", "approve", "start"]
+    every = events(two)
+    assert [each["data"]["action"] for each in every if each["data"]["caller"]][:4] == told
+    assert events(two, "--after", every[3]["position"]) == every[4:]
     assert nodes[1].end(signal.SIGTERM) == 0
 
 

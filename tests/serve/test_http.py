@@ -305,7 +305,6 @@ ELSEWHERE = {
     "no-retention": "test_keeping",
     "not-in-a-file": "test_keeping",
     "not-ready": "test_operating",
-    "one-node-only": "test_operating",
     "not-redrivable": "test_effects",
     "lease-elsewhere": "tests/run: a lease of another node",
     "id-taken": "tests/run: an id under a pending spawn",

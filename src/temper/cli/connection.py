@@ -33,7 +33,7 @@ class Connection:
         except UnreachableError as wrong:
             raise _unreachable(str(wrong)) from None
 
-    def listen(self, name: str, given: dict[str, str]) -> Iterator[tuple[int, Any]]:
+    def listen(self, name: str, given: dict[str, str]) -> Iterator[tuple[str, Any]]:
         """The events that the operation tells, each with its position; raises `UnreachableError` when it breaks off."""
         from temper.serve.listening import listen
 

@@ -32,6 +32,7 @@ from temper.run.calls import failed
 from temper.run.codec import cell_from_row, pending_args
 from temper.run.driver import Driver
 from temper.run.engine import Called, Instance, Moment, Reply, advance
+from temper.run.position import Position
 from temper.run.record import Pending, kind_of, owner_of, receiver_of
 from temper.run.requests import addressed, field_value
 from temper.run.store.protocol import Query, StoreError
@@ -104,6 +105,16 @@ class Queries:
         """The records of everything, oldest first."""
         try:
             return tuple(self._driver.world.store.records(None, after, max(1, min(limit, LIMIT_MAX))))
+        except StoreError as error:
+            return failed(error)
+
+    async def news(self, after: Position, limit: int) -> tuple[RecordRow, ...] | Problem:
+        """The records behind a position, of all chains; a database elsewhere is asked aside, so that calls go on."""
+        shared = self._driver.shared
+        if shared is None:
+            return self.records(max(after.numbers, default=0), limit)
+        try:
+            return tuple(await asyncio.to_thread(shared.news, after, limit))
         except StoreError as error:
             return failed(error)
 

@@ -21,6 +21,7 @@ from temper.run.leases import Completed, Leased
 from temper.run.limits import Limits
 from temper.run.membership import Membership
 from temper.run.past import Past, instance_at
+from temper.run.position import Position
 from temper.run.queries import Queries
 from temper.run.reload import Admitted, Covers, Image, NotAdmitted, Reload, first_load, keep_certificate, live_images
 from temper.run.requests import Request
@@ -110,6 +111,10 @@ class Runtime:
     def records(self, *, after: int = 0, limit: int = 100) -> tuple[RecordRow, ...] | Problem:
         """The journal records of all instances, oldest first."""
         return self._queries.records(after, limit)
+
+    async def news(self, *, after: Position, limit: int = 100) -> tuple[RecordRow, ...] | Problem:
+        """The journal records behind a position, whoever wrote them; none is told before one that it rests on."""
+        return await self._queries.news(after, limit)
 
     def available(
         self,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from temper.machine import Rejected
 from temper.run import Retryable, Terminal
+from temper.run.position import Position
 from temper.serve.problem import ProblemError
 from temper.serve.tokens import Principal
 
@@ -31,6 +32,13 @@ class Asked:
         if not text.isascii() or not text.isdecimal() or len(text) > 18 or not least <= int(text) <= most:
             raise ProblemError("bad-request", f"`{name}` is a number from {least:,} to {most:,}, not {text[:40]!r}")
         return int(text)
+
+    def position(self, name: str) -> Position:
+        """A parameter that is a position; a `bad-request` if it is not."""
+        try:
+            return Position.read(self.given.get(name, "0"))
+        except ValueError as error:
+            raise ProblemError("bad-request", f"`{name}`: {error}") from None
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str | None:
         """A parameter that is one of a few words, or nothing."""

@@ -1,26 +1,30 @@
 """Everything that happens, as it happens: journal records in CloudEvents envelopes, told as server-sent events.
 
-The position of an event is the number of its record. Whoever was told up to a position asks for what comes after it,
-and is told everything from there: at least once, in the order of the journal, whatever was restarted meanwhile.
+The position of an event is the number of its record; where several nodes write, one number for each. Whoever was told
+up to a position asks for what comes after it, and is told everything from there: at least once, nothing before what it
+rests on, whatever was restarted meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from temper.run import StoreError
 from temper.run.observer import Tried
+from temper.run.position import Position
 from temper.run.store.rows import Batch, RecordRow
 from temper.serve.presenting import moment, record_to_json
 
 PAGE = 200
 LOOK_SECONDS = 1.0
-"""How long nobody looks by themselves: a store may be written by others, of whom nothing is heard here."""
+"""How long nobody looks by themselves."""
+LOOK_SECONDS_SHARED = 0.25
+"""So often is looked for what other nodes wrote, of whom nothing is heard here."""
 SILENCE_SECONDS = 15.0
 """After so long a comment is sent, so that whoever stands between does not take the stream for dead."""
 RETRY_MILLISECONDS = 1000
@@ -63,7 +67,7 @@ class Feed:
 class Wanted:
     """Which events: behind a position, of an entity, of an instance, of an action."""
 
-    after: int = 0
+    after: Position = field(default_factory=Position)
     entity: str | None = None
     id: str | None = None
     action: str | None = None
@@ -82,7 +86,9 @@ class Source:
 
     blueprint: str
     identity: str
-    read: Callable[[int, int], Sequence[RecordRow]]
+    read: Callable[[Position, int], Awaitable[Sequence[RecordRow]]]
+    stride: int
+    """How the number of a record tells its chain; 1 where one node writes."""
     feed: Feed
     is_ending: Callable[[], bool]
 
@@ -97,37 +103,41 @@ async def stream(
     with place:
         yield f"retry: {RETRY_MILLISECONDS}\n\n"
         position, silent, rows = wanted.after, 0.0, first
+        look_seconds = LOOK_SECONDS if source.stride == 1 else LOOK_SECONDS_SHARED
         while not source.is_ending():
             told = ""
             for row in rows:
-                position = row.number
-                told += sse(source, wanted, row)
+                position = position.behind(row.number, source.stride)
+                told += sse(source, wanted, row, position)
             if told:
                 silent = 0.0
                 yield told
             if not rows:
                 if not follow:
                     return
-                await source.feed.wait(LOOK_SECONDS)
-                silent += LOOK_SECONDS
+                await source.feed.wait(look_seconds)
+                silent += look_seconds
                 if silent >= SILENCE_SECONDS:
                     silent = 0.0
                     # The position, too, so that whoever filters does not read everything again next time.
                     yield f": {position}\nid: {position}\n\n"
-            rows = source.read(position, PAGE)
+            rows = await source.read(position, PAGE)
 
 
-def sse(source: Source, wanted: Wanted, row: RecordRow) -> str:
+def sse(source: Source, wanted: Wanted, row: RecordRow, position: Position) -> str:
     """One record as a server-sent event; nothing if it is not wanted."""
     record = json.loads(row.body)
     if not wanted.takes(row, record):
         return ""
-    data = json.dumps(envelope(source, row, record), ensure_ascii=False)
-    return f"id: {row.number}\nevent: {record['rule']}\ndata: {data}\n\n"
+    data = json.dumps(envelope(source, row, record, position), ensure_ascii=False)
+    return f"id: {position}\nevent: {record['rule']}\ndata: {data}\n\n"
 
 
-def envelope(source: Source, row: RecordRow, record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as CloudEvents 1.0 has it. `source` and `id` name it once and for all: a repeat is known by them."""
+def envelope(source: Source, row: RecordRow, record: Mapping[str, Any], position: Position) -> dict[str, Any]:
+    """A record as CloudEvents 1.0 has it. `source` and `id` name it once and for all: a repeat is known by them.
+
+    `position` says how far whoever heard this was told, to go on from there.
+    """
     return {
         "specversion": "1.0",
         "id": f"{source.identity}-{row.number}",
@@ -137,5 +147,6 @@ def envelope(source: Source, row: RecordRow, record: Mapping[str, Any]) -> dict[
         "time": moment(row.at),
         "datacontenttype": "application/json",
         "sequence": str(row.number),
+        "position": str(position),
         "data": {"entity": row.entity, "id": row.id, **record_to_json(record)},
     }

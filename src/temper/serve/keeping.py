@@ -15,11 +15,13 @@ from temper.run.past import Past
 from temper.run.store.protocol import StoreError
 from temper.run.store.rows import RecordRow
 from temper.serve.asking import Answer, Asked, told
-from temper.serve.operating import POSITION_MAX, OperatingService
+from temper.serve.operating import OperatingService
 from temper.serve.presenting import moment, record_to_json
 from temper.serve.problem import ProblemError
 
 PAGE = 500
+NUMBER_MAX = 2**62
+"""Higher than the number of any record."""
 
 
 class KeepingService(OperatingService):
@@ -53,7 +55,7 @@ class KeepingService(OperatingService):
 
     async def export(self, asked: Asked) -> Answer:
         self._check_blueprint(asked)
-        rows = self._every_record(asked.number("after", 0, 0, POSITION_MAX))
+        rows = self._every_record(asked.number("after", 0, 0, NUMBER_MAX))
         first = await asyncio.to_thread(_some, rows)
         return Answer(_lines(first, rows))
 

@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 45.0
 """Three times as long as the server is ever silent."""
 
 
-def listen(client: Client, operation: Operation, given: Mapping[str, str]) -> Iterator[tuple[int, Any]]:
+def listen(client: Client, operation: Operation, given: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
     """The events with their positions until the server ends the stream, or `UnreachableError` if it breaks off."""
     return _events(lines(client, operation, given))
 
@@ -40,7 +40,7 @@ def lines(client: Client, operation: Operation, given: Mapping[str, str]) -> Ite
         connection.close()
 
 
-def _events(told: Iterator[str]) -> Iterator[tuple[int, Any]]:
+def _events(told: Iterator[str]) -> Iterator[tuple[str, Any]]:
     """Fields of one event stand in lines of their own, and an empty line ends it."""
     fields: dict[str, str] = {}
     for line in told:
@@ -48,7 +48,7 @@ def _events(told: Iterator[str]) -> Iterator[tuple[int, Any]]:
         if name:
             fields[name] = value
         elif "data" in fields:
-            yield int(fields["id"]), json.loads(fields["data"])
+            yield fields["id"], json.loads(fields["data"])
             fields = {}
         else:
             fields = {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from temper.run import Runtime
 from temper.run.archive import cut_of
+from temper.run.position import Position
+from temper.run.store.rows import RecordRow
 from temper.serve.asking import Answer, Asked, told
 from temper.serve.effects import EffectService
 from temper.serve.events import PAGE, Source, Wanted, stream
@@ -16,7 +18,6 @@ from temper.serve.meters import gauge
 from temper.serve.problem import ProblemError
 
 STATM = Path("/proc/self/statm")
-POSITION_MAX = 2**62
 
 
 class OperatingService(EffectService):
@@ -47,37 +48,34 @@ class OperatingService(EffectService):
 
     async def events(self, asked: Asked) -> Answer:
         self._check_blueprint(asked)
-        self._check_alone("events")
         entity = asked.given.get("entity")
         if entity is not None and entity not in [each.name for each in self.runtime.table.entities]:
             raise ProblemError("unknown-entity", f"`{entity}` is no entity of {self.name}", {"entity": entity})
         place = "Last-Event-ID" if "Last-Event-ID" in asked.given else "after"
-        after = asked.number(place, 0, 0, POSITION_MAX)
+        after = asked.position(place)
         self._check_not_cut(after)
         wanted = Wanted(after, entity, asked.given.get("id"), asked.given.get("action"))
         source = Source(
             self.name,
             self.runtime.identity,
-            lambda position, limit: told(self.runtime.records(after=position, limit=limit)),
+            self._news,
+            self.runtime.head.stride,
             self.instruments.feed,
             lambda: self.instruments.draining.is_begun,
         )
-        first = source.read(after, PAGE)
+        first = await source.read(after, PAGE)
         follow = asked.choice("follow", ("yes", "no")) != "no"
         return Answer(stream(source, wanted, first, self.instruments.pressure.listening(), follow=follow))
 
-    def _check_not_cut(self, after: int) -> None:
+    async def _news(self, after: Position, limit: int) -> Sequence[RecordRow]:
+        return told(await self.runtime.news(after=after, limit=limit))
+
+    def _check_not_cut(self, after: Position) -> None:
         """Whoever asks for what is gone must hear it: going on behind the gap would look like having been told all."""
         cut = cut_of(self.runtime.store).number
-        if after < cut:
+        if max(after.numbers, default=0) < cut:
             detail = f"records up to {cut:,} have left the journal; `export` has them, and events go on from there"
             raise ProblemError("archived", detail, {"cut": cut})
-
-    def _check_alone(self, what: str) -> None:
-        """Numbers of several nodes are not in the order of the transactions: a position would skip what comes late."""
-        if self.runtime.membership is not None:
-            detail = f"{what} needs one journal in one order, and several nodes write to this store"
-            raise ProblemError("one-node-only", detail, {"operation": what})
 
     def _gauges(self) -> Iterator[str]:
         """What stands how just now."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from temper.serve.operation import BLUEPRINT, TEXT, Operation, Parameter, Permission, Place, record_of
 
-POSITION = {"type": "integer", "minimum": 0}
-AFTER = Parameter("after", Place.QUERY, "only what came after this position: the number of a record", POSITION)
+POSITION = {"type": "string", "pattern": r"^[0-9]{1,18}(-[0-9]{1,18})*$"}
+AFTER = Parameter(
+    "after",
+    Place.QUERY,
+    "only what came after this position: the number of a record, or what `id` said of an event",
+    POSITION,
+)
 LAST = Parameter(
     "Last-Event-ID",
     Place.HEADER,
@@ -57,10 +62,10 @@ OPERATING_OPERATIONS: tuple[Operation, ...] = (
         "GET",
         "/v1/{blueprint}/events",
         "Everything that happens, as server-sent events in CloudEvents envelopes. "
-        "Every event is told at least once, in the order of the journal, from any position on.",
+        "Every event is told at least once and never before one that it rests on, from any position on.",
         TEXT,
         parameters=(BLUEPRINT, AFTER, OF_ENTITY, OF_ID, OF_ACTION, FOLLOW, LAST),
-        problems=("unknown-blueprint", "unknown-entity", "bad-request", "one-node-only", "archived"),
+        problems=("unknown-blueprint", "unknown-entity", "bad-request", "archived"),
         media="text/event-stream",
     ),
 )

@@ -44,7 +44,6 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "archive-broken": (500, "a file of the archive is missing, cut short or altered"),
     "no-retention": (409, "nothing is put away here"),
     "not-in-a-file": (501, "the journal lies in no file of this server"),
-    "one-node-only": (501, "this is not done where several nodes share a database"),
     "lease-elsewhere": (503, "another node gave the lease"),
     "storage-full": (503, "the journal has no room"),
     "store-failed": (503, "the journal did not keep it, and nothing changed"),

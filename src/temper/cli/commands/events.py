@@ -1,7 +1,8 @@
 """Show what happens as it happens, from any position on. With --json each line is a CloudEvents envelope.
 
-A position is the number of a journal record. When the connection is lost, it goes on
-behind the last one that was shown.
+A position is the number of a journal record, or, where several nodes share a database, one
+number for each of them, joined by `-`. When the connection is lost, it goes on behind the last
+event that was shown.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ AGAIN_SECONDS = 1.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--after", type=int, default=0, metavar="N", help="begin behind this position; 0 if not said")
+    parser.add_argument("--after", default="0", metavar="POSITION", help="begin behind this position; 0 if not said")
     parser.add_argument("--entity", metavar="ENTITY", help="only of this entity")
     parser.add_argument("--id", metavar="ID", help="only of this instance")
     parser.add_argument("--action", metavar="ACTION", help="only of this action, or of a rule such as `fire`")
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     connection = connect(arguments)
     given = {name: value for name in ("entity", "id", "action") if (value := vars(arguments)[name]) is not None}
-    given |= {"after": str(arguments.after), "follow": "no" if arguments.no_follow else "yes"}
+    given |= {"after": arguments.after, "follow": "no" if arguments.no_follow else "yes"}
     while True:
         try:
             _show(connection, given, terminal)
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _show(connection: Connection, given: dict[str, str], terminal: Terminal) -> None:
     """Show events until the stream ends; `given` remembers how far."""
     for position, event in connection.listen("events", given):
-        given["after"] = str(position)
+        given["after"] = position
         if terminal.as_json:
             terminal.event(event)
         else:

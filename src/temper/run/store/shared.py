@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from temper.machine import Address
+from temper.run.position import Position
 from temper.run.store.protocol import Store
-from temper.run.store.rows import BookRow, CellRow, PendingRow
+from temper.run.store.rows import BookRow, CellRow, PendingRow, RecordRow
 
 
 class Loaded(NamedTuple):
@@ -81,6 +82,10 @@ class SharedStore(Store, Protocol):
 
     def our_notes(self, kind: str, after: str = "", limit: int = 1000) -> Sequence[BookRow]:
         """Notes of a kind that are for this node to act on, by key."""
+        ...
+
+    def news(self, after: Position, limit: int) -> Sequence[RecordRow]:
+        """Records behind the position, by number; none comes before one that it rests on."""
         ...
 
     def beat(self) -> Beat:

@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 
 from temper.machine import INT_MAX, NEW, Address
+from temper.run.position import Position
 from temper.run.store.postgres import nodes, schema, writing
-from temper.run.store.postgres.connecting import WRITING, Connection, connected, exchanged, texts, translated
+from temper.run.store.postgres.connecting import WRITING, Connection, connected, exchanged, numbers, texts, translated
 from temper.run.store.protocol import ConflictError, FencedError, Query, StoreError, StoreUnsureError
 from temper.run.store.rows import (
     AnswerRow,
@@ -48,6 +49,10 @@ LOADED_EFFECTS = f"""SELECT {", ".join(PendingRow._fields)}, (SELECT in_force FR
 SPAWN = f"{PENDING} WHERE kind = 'spawn' AND receiver_entity = %s AND receiver_id = %s"
 NOTES = "SELECT kind, key, body FROM book WHERE kind = %s AND key > %s"
 STANDS = "SELECT coalesce((SELECT record FROM cells WHERE entity = %s AND id = %s), 0)"
+NEWS = f"""SELECT news.* FROM nodes LEFT JOIN unnest(%s::int[], %s::bigint[]) AS told (slot, number) USING (slot),
+  LATERAL (SELECT number, entity, id, at, body, hash FROM records WHERE number > coalesce(told.number, 0)
+    AND number <= nodes.record AND mod(number, {schema.SLOTS}) = nodes.slot ORDER BY number LIMIT %s) AS news
+  WHERE nodes.record > coalesce(told.number, 0) ORDER BY news.number LIMIT %s"""
 KEPT = "SELECT commits FROM nodes WHERE slot = %s AND epoch = %s"
 
 Row = TypeVar("Row", BookRow, CellRow, PendingRow, RecordRow, AnswerRow, VersionRow, CertificateRow)
@@ -292,6 +297,11 @@ class PostgresStore:
         of, given = ("", ()) if address is None else (" AND entity = %s AND id = %s", tuple(address))
         text = f"SELECT number, entity, id, at, body, hash FROM records WHERE number > %s{of} ORDER BY number LIMIT %s"
         return self._all(RecordRow, text, (after, *given, limit))
+
+    def news(self, after: Position, limit: int) -> Sequence[RecordRow]:
+        # One statement, and so one sight of all chains: what a record rests on is seen with it, and has a lower number.
+        told = after.of(schema.SLOTS)
+        return self._all(RecordRow, NEWS, (numbers(told), numbers(told.values()), limit, limit))
 
     def last_record(self) -> RecordRow | None:
         text = "SELECT number, entity, id, at, body, hash FROM records ORDER BY number DESC LIMIT 1"
