@@ -2,6 +2,7 @@
 local token = os.getenv("TEMPER_BENCH_TOKEN")
 local orders = tonumber(os.getenv("TEMPER_BENCH_ORDERS"))
 local run = os.getenv("TEMPER_BENCH_RUN")
+local before = os.getenv("TEMPER_BENCH_BEFORE") or "/v1/orders/Order/o"
 local threads = 0
 
 function setup(thread)
@@ -13,16 +14,18 @@ function init(args)
   math.randomseed(number + 17)
   made = 0
   headers = {
-    ["Authorization"] = "Bearer " .. token,
     ["Content-Type"] = "application/json",
   }
+  if token then
+    headers["Authorization"] = "Bearer " .. token
+  end
 end
 
 function request()
   made = made + 1
   headers["Idempotency-Key"] = run .. "-" .. number .. "-" .. made
   local body = '{"amount":' .. math.random(0, 400000) .. ',"note":"change ' .. made .. '"}'
-  return wrk.format("POST", "/v1/orders/Order/o" .. math.random(0, orders - 1) .. "/amend", headers, body)
+  return wrk.format("POST", before .. math.random(0, orders - 1) .. "/amend", headers, body)
 end
 
 function done(summary, latency, requests)

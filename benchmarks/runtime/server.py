@@ -1,6 +1,6 @@
 """The server that is measured: the real one, on a journal on the disk, with as many orders as it was asked for.
 
-python benchmarks/runtime/server.py FOLDER ORDERS [--profile FILE]
+python benchmarks/runtime/server.py FOLDER ORDERS [--profile FILE] [--store URL]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from temper.machine import Certificate, Certified, table_hash
 from temper.pipeline import build
-from temper.run import Done, Runtime, SqliteStore, SystemChance, SystemClock, World, open_runtime
+from temper.run import Done, PostgresStore, Runtime, SqliteStore, Store, SystemChance, SystemClock, World, open_runtime
 from temper.serve.http import application, open_socket, run_server, serve_until_stopped, url_of
 from temper.serve.reload import Reloader
 from temper.serve.service import Service
@@ -46,7 +46,9 @@ async def main(given: argparse.Namespace) -> None:
     kept = given.folder / "drawn.json"
     if not path.exists():
         kept.write_text(json.dumps(create_tokens(path, (("ann", ("clerk",)), ("eve", ("auditor",))))))
-    store = SqliteStore(given.folder / "journal.sqlite", identity="bench")
+    store: Store = SqliteStore(given.folder / "journal.sqlite", identity="bench")
+    if given.store:
+        store = PostgresStore(given.store, schema_name="bench", identity="bench")
     runtime = await open_runtime(World(SystemClock(), SystemChance(), store, {}), certified)
     assert isinstance(runtime, Runtime), runtime
     if runtime.read("Order", "o0").__class__.__name__ != "Seen":
@@ -74,6 +76,7 @@ def run() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("orders", type=int)
     parser.add_argument("--profile")
+    parser.add_argument("--store", metavar="URL", help="a PostgreSQL in place of the journal in the folder")
     given = parser.parse_args()
     run_server(main(given))
 
