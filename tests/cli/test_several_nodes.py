@@ -73,8 +73,11 @@ def test_two_nodes_from_the_first_call_to_the_end_of_one(nodes: list[Up], folder
     assert nodes[1].end(signal.SIGTERM) == 0
 
 
-def test_what_keeps_it_from_starting(folders: list[Path]) -> None:
+def test_what_keeps_it_from_starting(folders: list[Path], postgres: Server) -> None:
     ran = temper(folders[0], "up", "deploy", "--port", "0", "--store", "postgresql://ann:secret@127.0.0.1:1/none")
     assert ran.returncode != 0
     assert "error[store-failed]" in ran.stderr
     assert "secret" not in ran.stderr
+    (folders[0] / "deploy" / "temper.toml").write_text('[retention]\nrecords = "90d"\n')
+    ran = temper(folders[0], "up", "deploy", "--port", "0", "--store", postgres.database())
+    assert "error[one-node-only]" in ran.stderr

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from support.durable import all_rows, assert_whole
+from support.durable import all_records, all_rows, assert_whole
+from support.nodes import Nodes
 from support.running import Receiver, Running, table_of, trusted
 from temper.machine import Address, Rejected
 from temper.run import Admitted, MemoryStore, SqliteStore, StoreError, Terminal
@@ -289,6 +290,38 @@ def test_answers_are_forgotten_when_they_are_old(store, tmp_path) -> None:
             assert (await system.done("Letter", "d", "write", {"text": "d"}, key="write-d")).repeated
             anew = await system.call("Letter", "c", "write", {"text": "c"}, key="write-c")
             assert isinstance(anew, Rejected), "nobody remembers, so it is decided anew"
+
+    asyncio.run(main())
+
+
+def test_nodes_of_one_database_put_the_same_things_away_at_once(postgres) -> None:
+    retention = Retention(answers=10 * DAY, finished={"Letter": 5 * DAY})
+
+    async def main() -> None:
+        async with Nodes(TABLE, postgres) as nodes:
+            living = [await nodes.begin({"post": Receiver("posted")}) for _ in range(3)]
+            for number in range(20):
+                await living[number % 3].done("Letter", f"l{number}", "write", {"text": "a"}, key=f"k{number}")
+                await living[(number + 1) % 3].done("Letter", f"l{number}", "burn" if number % 2 else "seal")
+            await living[0].done("Letter", "young", "write", {"text": "a"}, key="young")
+            await nodes.quiet()
+            nodes.clock.advance(11 * DAY)
+            await living[0].done("Letter", "young", "burn", key="late")
+            for node in living:
+                node.runtime.keep(retention, None)
+            for _ in range(2):
+                done = await asyncio.gather(*(node.runtime.keeping.tidy() for node in living))
+                assert all(isinstance(each, Tidied) for each in done), done
+            left = [row.id for row in living[1].store.all_cells("Letter") if not row.burnt]
+            assert left == ["young"]
+            assert [key for key, _ in living[2].store.answered("", 100)] == ["late"]
+            for node in living:
+                again = await node.call("Letter", "l3", "write", {"text": "again"})
+                assert isinstance(again, Rejected)
+                assert again.code == "id-taken"
+            retired = [record for record in all_records(living[0].store) if record["rule"] == "retire"]
+            assert len(retired) == 20, "once each"
+            nodes.check()
 
     asyncio.run(main())
 

@@ -99,10 +99,10 @@ async def _tidying(plan: Plan, runtime: Runtime) -> AsyncIterator[None]:
     if retention.keeps_everything:
         yield
         return
-    if plan.premises is None:
-        cure = "take [retention] out of the file; what is old is put away from a journal in a file only"
-        raise MistakeError("one-node-only", "several nodes may write to this store, so nothing can be cut off", cure)
-    runtime.keep(retention, plan.premises.archive)
+    if plan.premises is None and retention.records is not None:
+        cure = "take `records` out of [retention]; finished instances and answers are put away here as well"
+        raise MistakeError("one-node-only", "several nodes may write to this store, so no one chain can be cut", cure)
+    runtime.keep(retention, None if plan.premises is None else plan.premises.archive)
     assert runtime.keeping is not None, "it was just made"
     task = asyncio.create_task(runtime.keeping.every_hour())
     try:

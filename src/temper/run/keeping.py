@@ -8,7 +8,7 @@ when they lie in a file of the archive. All of it can be killed anywhere, and go
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -23,7 +23,7 @@ from temper.run.committer import Gathering
 from temper.run.driver import Driver
 from temper.run.retention import Retention
 from temper.run.retiring import Retired
-from temper.run.store.protocol import Store, StoreError
+from temper.run.store.protocol import ConflictError, Store, StoreError
 from temper.run.store.rows import RecordRow
 
 AT_ONCE = 200
@@ -47,10 +47,13 @@ class Tidied:
 
 
 class Keeping:
-    """Puts away what is older than the operator wants to keep. Made for one runtime with a journal of its own."""
+    """Puts away what is older than the operator wants to keep.
 
-    def __init__(self, driver: Driver, retention: Retention, folder: Path) -> None:
-        assert not driver.world.store.shared, "records of several nodes lie in no one order that could be cut"
+    Where several nodes write, each looks for itself and none minds if another was first; records stay.
+    """
+
+    def __init__(self, driver: Driver, retention: Retention, folder: Path | None) -> None:
+        assert folder is not None or retention.records is None, "what leaves the journal goes somewhere"
         self._driver, self.retention, self.folder = driver, retention, folder
         self._alone = asyncio.Lock()
 
@@ -86,8 +89,7 @@ class Keeping:
             rows = self._finished(entity, self._driver.world.clock.now() - age)
             while found := await self._aside(partial(_some, rows)):
                 owing = await self._aside(self._owing)
-                count += sum(self._retire(address) for address in found if address not in owing)
-                await self._durable()
+                count += await self._retired([address for address in found if address not in owing])
         return count
 
     def _finished(self, entity: str, before: int) -> Iterator[Address]:
@@ -106,6 +108,15 @@ class Keeping:
             found |= {Address(row.receiver_entity, row.receiver_id) for row in rows}
             place = rows[-1].place
         return frozenset(found)
+
+    async def _retired(self, addresses: Sequence[Address]) -> int:
+        """How many were put away; if another node was faster, none, and the next look takes up the rest."""
+        try:
+            count = sum(map(self._retire, addresses))
+            await self._durable()
+        except ConflictError:
+            return 0
+        return count
 
     def _retire(self, address: Address) -> bool:
         entered = self._driver.enter(address, Retired())
@@ -126,6 +137,7 @@ class Keeping:
     def _archive(self) -> list[Cut]:
         """Write the next file, and say in which steps its records may leave the store. Runs beside the loop."""
         assert self.retention.records is not None, "records are kept for ever"
+        assert self.folder is not None, "records go into it"
         cut, head = cut_of(self._store), self._store.head()
         if held := list(standing(self.folder, cut, self._store)):
             return [*held[AT_ONCE - 1 :: AT_ONCE], held[-1]]

@@ -214,7 +214,7 @@ class Runtime:
         """The world's time."""
         return self._world.clock.now()
 
-    def keep(self, retention: Retention, folder: Path) -> None:
+    def keep(self, retention: Retention, folder: Path | None) -> None:
         """Put away what is older than that, from now on when `tidy` is asked for; old records go into the folder."""
         self.keeping = Keeping(self._driver, retention, folder)
 

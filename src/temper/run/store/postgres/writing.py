@@ -51,6 +51,9 @@ MAPPED = """UPDATE pending SET body = new.body FROM unnest(%s::bigint[], %s::big
   AS new (place, round, body) WHERE pending.place = new.place AND pending.round = new.round"""
 ANSWERS = """INSERT INTO answers SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])
   ON CONFLICT DO NOTHING"""
+# Every node forgets what is old, and another may have been first.
+FORGOTTEN = """WITH gone AS (SELECT key FROM answers WHERE key = ANY (%s::text[]) ORDER BY key FOR UPDATE),
+  deleted AS (DELETE FROM answers USING gone WHERE answers.key = gone.key) SELECT 1"""
 BOOK = """INSERT INTO book SELECT *, %s::int FROM unnest(%s::text[], %s::text[], %s::text[])
   ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, node = excluded.node"""
 STRUCK = """WITH gone AS (DELETE FROM book USING unnest(%s::text[], %s::text[]) AS old (kind, key)
@@ -87,8 +90,7 @@ def write(connection: Connection, batch: Batch, slot: int, epoch: int) -> None:
 
 def statements_of(batch: Batch, slot: int, epoch: int) -> list[Statement]:
     """Everything that the batch asks of the database, in the order that every node keeps."""
-    assert not batch.cut, "nothing is put away where several nodes write"
-    assert not batch.forgotten, "nothing is put away where several nodes write"
+    assert not batch.cut, "several chains are not cut"
     head = batch.head
     node = (head.commit, head.record, head.place, head.chain, slot, epoch, head.commit - 1)
     found = [
@@ -104,6 +106,8 @@ def statements_of(batch: Batch, slot: int, epoch: int) -> list[Statement]:
     if batch.answers:
         rows = sorted(batch.answers.values())
         found.append(Statement(ANSWERS, _columns(rows, "ttnt"), len(rows), _faster("a key was answered")))
+    if batch.forgotten:
+        found.append(Statement(FORGOTTEN, (texts(sorted(batch.forgotten)),), 1, _faster("an answer")))
     found += _book(batch, slot)
     if batch.version is not None:
         found.append(Statement(VERSION, batch.version, 1, _faster("a version was loaded")))
