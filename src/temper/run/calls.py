@@ -128,7 +128,7 @@ class Calls:
             return await self._rejected(request, address, values, bound)
         taken = self._work.courier.is_expected(address)
         called = Called(request.action, values, request.caller, request.roles, request.expected, taken)
-        entered = driver.enter(address, called)
+        entered = driver.enter(address, called, request.trace)
         if entered is None:
             return troubled(driver.trouble) if driver.trouble is not None else CLOSING
         outcome = entered.reply

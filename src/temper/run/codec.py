@@ -30,7 +30,7 @@ from temper.run.wording import keys_text, pair_text, quoted, text, timers_text
 Versions = Mapping[str, Version]
 """Every version that was ever loaded, by hash."""
 
-_PLAIN = ("rule", "cause", "caller", "gate", "case", "before", "effect", "outcome", "note")
+_PLAIN = ("rule", "cause", "caller", "gate", "case", "before", "effect", "outcome", "note", "trace")
 
 
 def record_to_json(version: Version, record: Record) -> dict[str, Any]:
@@ -79,6 +79,8 @@ def record_text(version: Version, record: Record, made: Sequence[str]) -> str:
         written += f',"outcome":{quoted(record.outcome)}'
     if record.note:
         written += f',"note":{quoted(record.note)}'
+    if record.trace:
+        written += f',"trace":{quoted(record.trace)}'
     if record.roles:
         written += f',"roles":[{",".join(map(quoted, record.roles))}]'
     if record.action:
@@ -128,6 +130,12 @@ def delivery_text(version: Version, delivery: Delivery) -> str:
         f',"args":{version.asks[delivery.effect].write_pairs(delivery.args)}'
         f',"stamp":{delivery.stamp},"seq":{delivery.seq}}}'
     )
+
+
+def pending_text(version: Version, pending: Pending) -> str:
+    """The text of a delivery as its row and its record have it: with its trace, if somebody follows it."""
+    written = delivery_text(version, pending.delivery)
+    return written if not pending.trace else f'{written[:-1]},"trace":{quoted(pending.trace)}}}'
 
 
 def _changes_to_json(version: Version, record: Record) -> dict[str, Any]:
@@ -197,13 +205,15 @@ def _timers(data: Sequence[Any]) -> tuple[tuple[str, int], ...]:
 def pending_to_json(version: Version, pending: Pending) -> dict[str, Any]:
     """A pending delivery inside a record."""
     data = {"place": pending.place, "round": pending.round, "not_before": pending.not_before}
-    return data | {"delivery": delivery_to_json(version.table, pending.delivery)}
+    delivery = delivery_to_json(version.table, pending.delivery)
+    return data | {"delivery": delivery | {"trace": pending.trace} if pending.trace else delivery}
 
 
 def pending_from_json(version: Version, data: Mapping[str, Any]) -> Pending:
     """The pending delivery that a record made."""
     delivery = delivery_from_json(version.table, data["delivery"])
-    return Pending(data["place"], data["round"], delivery, not_before=data["not_before"])
+    trace = data["delivery"].get("trace", "")
+    return Pending(data["place"], data["round"], delivery, not_before=data["not_before"], trace=trace)
 
 
 def pending_args(version: Version, delivery: Delivery) -> dict[str, Any]:
@@ -231,14 +241,15 @@ def pending_row(version: Version, pending: Pending, written: str | None = None) 
         pending.attempts,
         pending.not_before,
         pending.note,
-        written if written is not None else delivery_text(version, delivery),
+        written if written is not None else pending_text(version, pending),
     )
 
 
 def pending_from_row(version: Version, row: PendingRow) -> Pending:
     """The pending delivery of a row."""
-    delivery = delivery_from_json(version.table, json.loads(row.body))
-    return Pending(row.place, row.round, delivery, bool(row.claimed), row.attempts, row.not_before, row.note)
+    data = json.loads(row.body)
+    delivery, trace = delivery_from_json(version.table, data), data.get("trace", "")
+    return Pending(row.place, row.round, delivery, bool(row.claimed), row.attempts, row.not_before, row.note, trace)
 
 
 def cell_row(version: Version, instance: Instance) -> CellRow:

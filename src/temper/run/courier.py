@@ -84,7 +84,7 @@ class Courier:
             if isinstance(pending.delivery, Message) and self.is_expected(receiver):
                 self._wait(pending, receiver)
                 return
-            self._driver.enter(receiver, Delivered(pending))
+            self._driver.enter(receiver, Delivered(pending), pending.trace)
         except StoreError:
             due = self._driver.world.clock.now() + RETRY_MILLISECONDS
             self._alarms.at(due, lambda: self._arrive(pending))

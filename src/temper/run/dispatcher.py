@@ -26,6 +26,7 @@ from temper.run.observer import Tried
 from temper.run.outcome import judge
 from temper.run.record import Pending, Record
 from temper.run.store.protocol import StoreError
+from temper.run.trace_context import traceparent_of, tracestate_of
 from temper.run.turnstile import Turnstile
 from temper.run.world import Ask, AttemptFailedError, Clock, Handler
 
@@ -204,7 +205,7 @@ class Dispatcher:
                 self.pump(effect)
             self._abandoned.discard(key)
             if key in self.leased:
-                self.end_lease(key, "withdrawn", "")
+                self.end_lease(key, "withdrawn", "", pending)
                 self._driver.committer.flush()
 
     def stop(self) -> None:
@@ -310,7 +311,8 @@ class Dispatcher:
             world = self._driver.world
             word, said = ("failed", end.why) if isinstance(end, Failed) else ("answered", "")
             of = (self.effect(pending).name, shown_key(pending.key), *_owner(pending), pending.attempts)
-            world.observer.tried(Tried(*of, started, world.clock.now(), word, said))
+            tried = Tried(*of, started, world.clock.now(), word, said, pending.trace, pending.not_before)
+            world.observer.tried(tried)
 
     async def _failed(self, pending: Pending, effect: Effect, failed: Failed) -> Settled | None:
         why = failed.why
@@ -332,14 +334,15 @@ class Dispatcher:
         if self.letters.is_redriven(key):
             gathering = self._redriven(pending, settled)
         else:
-            entered = self._driver.enter(pending.delivery.owner, settled)
+            entered = self._driver.enter(pending.delivery.owner, settled, self.trace(pending))
             gathering = None if entered is None else entered.gathering
             if entered is not None and _leaves_a_letter(entered):
                 self.letters.write(pending, settled)
             if entered is not None and _recorded(entered).rule == "late":
-                self.end_lease(key, "late", settled.said or settled.outcome)  # Withdrawn, and nobody knew yet.
+                self.end_lease(key, "late", settled.said or settled.outcome, pending)  # Withdrawn, and nobody knew yet.
         if gathering is not None:
-            self.end_lease(key, UNKNOWN if settled.outcome == UNKNOWN else "answered", settled.said or settled.outcome)
+            end = UNKNOWN if settled.outcome == UNKNOWN else "answered"
+            self.end_lease(key, end, settled.said or settled.outcome, pending)
             if await gathering.wait() is None:
                 self._answers.pop(key, None)
 
@@ -350,7 +353,8 @@ class Dispatcher:
             gathering = self.letters.gave_up(pending.key, pending.attempts, settled.said)
         else:
             said = f"redriven by {self.letters.redriven_by(pending.key)}"
-            entered = self._driver.enter(pending.delivery.owner, replace(settled, said=said, stale=True))
+            settled = replace(settled, said=said, stale=True)
+            entered = self._driver.enter(pending.delivery.owner, settled, self.trace(pending))
             gathering = None if entered is None else entered.gathering
             if gathering is not None:
                 self.letters.strike(pending.key)
@@ -373,7 +377,7 @@ class Dispatcher:
         gathering = self.noted(pending)
         return gathering is not None and await gathering.wait() is None
 
-    def end_lease(self, key: Key, end: str, said: str) -> None:
+    def end_lease(self, key: Key, end: str, said: str, pending: Pending | None = None) -> None:
         """Note how a worker's attempt ended, in the transaction that is gathered now; the lease is gone with it."""
         if (note := self.leased.pop(key, None)) is not None:
             self._driver.keep(LEASE, sorting(key), None)
@@ -381,7 +385,9 @@ class Dispatcher:
             now, world = self._driver.world.clock.now(), self._driver.world
             self.keep_attempt(key, replace(note, ended=now, end=end, said=said))
             of = (note.effect, shown_key(key), note.entity, note.id, note.number)
-            world.observer.tried(Tried(*of, note.started, now, end, said))
+            pending = pending or self._known.get(key)
+            trace, waited = ("", 0) if pending is None else (pending.trace, pending.not_before)
+            world.observer.tried(Tried(*of, note.started, now, end, said, trace, waited))
 
     def keep_attempt(self, key: Key, note: AttemptNote) -> None:
         """Note an attempt that is over."""
@@ -396,7 +402,7 @@ class Dispatcher:
         """The attempt as a handler sees it."""
         delivery = pending.delivery
         assert isinstance(delivery, Effecting), "only effects are attempted"
-        driver, effect = self._driver, self.effect(pending)
+        driver, effect, trace = self._driver, self.effect(pending), self.trace(pending)
         return Ask(
             blueprint=driver.version.table.blueprint,
             effect=effect.name,
@@ -407,7 +413,14 @@ class Dispatcher:
             entity=delivery.owner.entity,
             id=delivery.owner.id,
             timeout_seconds=self.timeout(effect) / 1000,
+            traceparent=traceparent_of(trace),
+            tracestate=tracestate_of(trace),
         )
+
+    def trace(self, pending: Pending) -> str:
+        """Where an attempt stands in a trace, if somebody follows it; without a tracer, where the delivery does."""
+        tracer = self._driver.world.tracer
+        return pending.trace if tracer is None else tracer.attempt(pending)
 
 
 def _owner(pending: Pending) -> tuple[str, str]:

@@ -38,6 +38,7 @@ from temper.run.record import Pending, Record, owner_of
 from temper.run.store.protocol import ConflictError, StorageFullError, Store, StoreError, VersionMovedError
 from temper.run.store.rows import Head
 from temper.run.store.shared import Loaded, SharedStore
+from temper.run.tracing import traced
 from temper.run.version import Version, stage
 from temper.run.world import World
 
@@ -169,8 +170,11 @@ class Driver:
         """Whether inputs are taken just now."""
         return self.trouble is None and not self.paused and not self.closed
 
-    def enter(self, address: Address, given: Input) -> Entered | None:
-        """Let an instance advance; None if nothing is taken now. Raises `StoreError` if it cannot be loaded."""
+    def enter(self, address: Address, given: Input, trace: str = "") -> Entered | None:
+        """Let an instance advance; None if nothing is taken now. Raises `StoreError` if it cannot be loaded.
+
+        `trace` is where the input stands in a trace, if somebody follows it.
+        """
         if not self.takes:
             return None
         version = self.version
@@ -183,6 +187,8 @@ class Driver:
         gathering = self.committer.gathering
         if commands and isinstance(commands[0], Append):
             record = commands[0].record
+            if trace or self.world.tracer is not None:
+                after, record, commands = traced(self.world.tracer, trace, after, commands)
             held.instance, held.gathering = after, gathering.number
             is_kept = after.cell.control != NEW or after.burnt or self.shared is not None
             journal.append(version, record, after if is_kept else None)
@@ -351,6 +357,8 @@ class Driver:
             case Append(record):
                 if record.made or record.consumed:
                     obeys.recorded(record)
+                if record.trace and self.world.tracer is not None:
+                    self.world.tracer.recorded(record)
             case Attempt(pending):
                 obeys.attempt(pending)
             case Carry(pending):
@@ -372,9 +380,14 @@ class Driver:
             else:
                 return
         self.trouble = Trouble(error, self.world.clock.now())
-        self._held.clear()
+        self._forget_all()
         self.obeys.stop()
         self._recovery = asyncio.create_task(self._recover())
+
+    def _forget_all(self) -> None:
+        self._held.clear()
+        if self.world.tracer is not None:
+            self.world.tracer.forget()
 
     def _outrun(self, error: ConflictError) -> None:
         """Another node was faster: forget what rests on what is not so any more, and go on from what is there."""
@@ -401,7 +414,7 @@ class Driver:
 
     def _begin_anew(self, version: Version, is_work_lost: bool) -> None:  # noqa: FBT001 (what a gathering says)
         has_moved, self.version = version.hash != self.version.hash, version
-        self._held.clear()
+        self._forget_all()
         self.committer.begin(self._journal(self.committer.durable_head))
         if has_moved:
             self.moved(version)

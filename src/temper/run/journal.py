@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from temper.machine import Address, absent
-from temper.run.codec import Versions, cell_row, delivery_text, pending_row, record_from_json, record_text
+from temper.run.codec import Versions, cell_row, pending_row, pending_text, record_from_json, record_text
 from temper.run.engine import Instance, absorb
 from temper.run.record import Pending, Record
 from temper.run.store.rows import GENESIS, AnswerRow, Batch, CertificateRow, Head, Noted, RecordRow, VersionRow
@@ -66,7 +66,7 @@ class Journal:
     def append(self, version: Version, record: Record, after: Instance | None) -> None:
         """Write a record, the instance after it (None if there is none to keep) and what it did to deliveries."""
         assert record.number == self.next_record, f"record {record.number} where {self.next_record} is due"
-        made = [delivery_text(version, pending.delivery) for pending in record.made]
+        made = [pending_text(version, pending) for pending in record.made]
         body = record_text(version, record, made)
         chain = chained(self._head.chain, body)
         place = max((self._head.place, *(pending.place for pending in record.made)))

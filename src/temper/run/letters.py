@@ -55,7 +55,7 @@ class Letters:
             attempts=pending.attempts,
             because=settled.said,
             kind=self._driver.version.effects[delivery.effect].delivery.value,
-            delivery=delivery_to_json(table, delivery),
+            delivery=delivery_to_json(table, delivery) | ({"trace": pending.trace} if pending.trace else {}),
         )
         self._keep(pending.key, note)
 
@@ -116,7 +116,8 @@ class Letters:
     def _pending(self, key: Key, note: LetterNote) -> Pending:
         delivery = self._read(note)
         assert delivery is not None, f"the letter {shown_key(key)} was read when it was to be redriven"
-        return Pending(*key, delivery, attempts=note.attempts, not_before=note.not_before, note=note.said)
+        trace = note.delivery.get("trace", "")
+        return Pending(*key, delivery, False, note.attempts, note.not_before, note.said, trace)
 
     def _read(self, note: LetterNote) -> Any:
         """The delivery with the types of the version in force; None if it does not fit them any more."""

@@ -24,6 +24,10 @@ class Tried:
     ended: int
     end: str
     said: str = ""
+    trace: str = ""
+    """Where the delivery stands in a trace (`trace_context`)."""
+    waited_until: int = 0
+    """Before when it was not to be made, because others had failed."""
 
 
 class Observer(Protocol):

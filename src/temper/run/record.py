@@ -10,7 +10,7 @@ from temper.machine import Address, Args, Delivery, Effecting, Message, Refusal,
 class Pending(NamedTuple):
     """A delivery that waits. `place` orders lanes and fences; `round` counts how often it was asked again.
 
-    `claimed` says that an `at_most_once` effect may have been attempted; the last three are book-keeping.
+    `claimed` says that an `at_most_once` effect may have been attempted; what follows is book-keeping.
     """
 
     place: int
@@ -20,6 +20,8 @@ class Pending(NamedTuple):
     attempts: int = 0
     not_before: int = 0
     note: str = ""
+    trace: str = ""
+    """Where it stands in a trace (`trace_context`), seen from what made it; empty if nobody follows it."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -64,6 +66,8 @@ class Record(NamedTuple):
     unhandled: bool = False
     burnt: bool = False
     """The id was given to a spawn whose constructor rejected: it stays `new` for ever."""
+    trace: str = ""
+    """Where it stands in a trace (`trace_context`), seen from what it comes from. Nothing rests on it."""
 
 
 def owner_of(delivery: Delivery) -> Address:

@@ -30,6 +30,8 @@ class Request:
     roles: frozenset[str]
     key: str | None = None
     expected: int | None = None
+    trace: str = ""
+    """Where the caller stands in a trace (`trace_context`)."""
 
 
 def digest(blueprint: str, request: Request) -> str:

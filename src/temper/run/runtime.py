@@ -28,6 +28,7 @@ from temper.run.requests import Request
 from temper.run.retention import Retention
 from temper.run.store.protocol import ConflictError, Store, StoreError
 from temper.run.store.rows import Head, RecordRow
+from temper.run.tracing import Tracer
 from temper.run.upkeep import Attempts, EffectSeen, LetterSeen, Upkeep
 from temper.run.version import Version, stage
 from temper.run.work import Work
@@ -71,13 +72,15 @@ class Runtime:
         roles: frozenset[str],
         key: str | None = None,
         expected: int | None = None,
+        trace: str = "",
     ) -> Response:
         """Ask for an action. The answer is durable when it comes; `Retryable` means that nothing changed.
 
         `args` are JSON data. Without an id a constructor gets one. Under a `key` the same request has one answer,
-        however often it is asked. `expected` is the version (`seq`) that the caller has seen.
+        however often it is asked. `expected` is the version (`seq`) that the caller has seen,
+        `trace` where the caller stands in a trace (`trace_context`).
         """
-        return await self._calls.call(Request(entity, id, action, args, caller, roles, key, expected))
+        return await self._calls.call(Request(entity, id, action, args, caller, roles, key, expected, trace))
 
     # Looking
 
@@ -199,6 +202,11 @@ class Runtime:
     def identity(self) -> str:
         """The store's name, drawn once."""
         return self._driver.journal.identity
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """Whoever follows what happens."""
+        return self._world.tracer
 
     @property
     def head(self) -> Head:

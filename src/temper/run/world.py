@@ -13,11 +13,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from temper.run.limits import Limits
 from temper.run.observer import NOBODY, Observer
 from temper.run.store.protocol import Store
+
+if TYPE_CHECKING:
+    from temper.run.tracing import Tracer  # which knows the engine, and is not needed where nothing is followed
 
 SLEEP_MAX_SECONDS = 60.0
 """The wall clock may be set while we sleep, so nobody sleeps longer without looking at it again."""
@@ -59,6 +62,9 @@ class Ask:
     entity: str
     id: str
     timeout_seconds: float
+    traceparent: str = ""
+    """The attempt as W3C Trace Context names it, to be sent on; empty if nobody follows it."""
+    tracestate: str = ""
 
 
 Handler: TypeAlias = Callable[[Ask], Awaitable[object]]
@@ -95,6 +101,8 @@ class World:
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     observer: Observer = NOBODY
+    tracer: Tracer | None = None
+    """Whoever follows what happens; it is among those that `observer` tells, too."""
     later: Later | None = None
     """How a write takes its time where no thread is to wait for it: simulation says when it is done."""
 

@@ -39,6 +39,8 @@ class Ask:
     entity: str
     id: str
     timeout_seconds: float
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 Function = Callable[..., Any]

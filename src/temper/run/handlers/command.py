@@ -18,7 +18,7 @@ from typing import Any
 
 from temper.run.handlers.ending import end
 from temper.run.handlers.toml import TomlFile
-from temper.run.handlers.wire import ANSWER_BYTES_MAX, ask_to_json, parsed, shortened
+from temper.run.handlers.wire import ANSWER_BYTES_MAX, ask_to_json, parsed, shortened, trace_of_ask
 from temper.run.world import Ask, AttemptFailedError
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -39,7 +39,7 @@ class CommandHandler:
 
     async def __call__(self, ask: Ask) -> object:
         """One run is one attempt; a run that is given up is killed with everything it started."""
-        process = await self._start()
+        process = await self._start(ask)
         try:
             answer, errors, code = await _talk(process, json.dumps(ask_to_json(ask)).encode())
         finally:
@@ -50,13 +50,13 @@ class CommandHandler:
             raise AttemptFailedError(f"{self.argv[0]} ended with {code}" + (f": {said}" if said else ""))
         return parsed(answer)
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self, ask: Ask) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
         try:
             return await asyncio.create_subprocess_exec(
                 *self._words(),
                 cwd=self.folder,
-                env=dict(self.environment),
+                env={**self.environment, **{name.upper(): text for name, text in trace_of_ask(ask).items()}},
                 stdin=pipe,
                 stdout=pipe,
                 stderr=pipe,

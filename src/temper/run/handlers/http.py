@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from temper.run.handlers.hosts import HostRefusedError, Hosts, Resolve, is_literal, resolve
 from temper.run.handlers.signing import secret_bytes, signed_headers
 from temper.run.handlers.toml import TomlFile
-from temper.run.handlers.wire import ANSWER_BYTES_MAX, ask_to_json, parsed, shortened
+from temper.run.handlers.wire import ANSWER_BYTES_MAX, ask_to_json, parsed, shortened, trace_of_ask
 from temper.run.world import Ask, AttemptFailedError, Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class HttpHandler:
     async def __call__(self, ask: Ask) -> object:
         """One POST is one attempt."""
         body = json.dumps(ask_to_json(ask), ensure_ascii=False, separators=(",", ":")).encode()
-        headers = {**self.headers, KEY_HEADER: ask.key}
+        headers = {**self.headers, **trace_of_ask(ask), KEY_HEADER: ask.key}
         if ask.fence is not None:
             headers[FENCE_HEADER] = str(ask.fence)
         if self.secret is not None:

@@ -19,7 +19,7 @@ from temper.run.handlers.command import argument_vector, environment_of
 from temper.run.handlers.ending import end
 from temper.run.handlers.http import Poster, address_of, headers_of, hosts_of
 from temper.run.handlers.toml import TomlFile
-from temper.run.handlers.wire import ANSWER_BYTES_MAX, shortened
+from temper.run.handlers.wire import ANSWER_BYTES_MAX, shortened, trace_of_ask
 from temper.run.world import Ask, AttemptFailedError
 
 MODERN, OLDER = "2026-07-28", "2025-06-18"
@@ -48,12 +48,13 @@ class Client:
     _number: int = 0
     _version: str = MODERN
 
-    async def call(self, tool: str, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
+    async def call(self, tool: str, ask: Ask) -> dict[str, Any]:
         """The result of a tool. Raises `AttemptFailedError`."""
         if not await self._is_modern():
             await self._greet()
-        params = {"name": tool, "arguments": dict(arguments), "_meta": {"temper/key": key}}
-        answer = await self._ask("tools/call", params, {"mcp-name": tool})
+        meta = {"temper/key": ask.key, **trace_of_ask(ask)}
+        params = {"name": tool, "arguments": dict(ask.args), "_meta": meta}
+        answer = await self._ask("tools/call", params, {"mcp-name": tool, **trace_of_ask(ask)})
         if "error" in answer:
             raise AttemptFailedError(f"the MCP server answered: {_told(answer['error'])}")
         result = answer.get("result")
@@ -177,7 +178,7 @@ class McpCommand:
     async def __call__(self, ask: Ask) -> object:
         """One call of the tool is one attempt."""
         async with self._started() as pipe:
-            return answer_of(await Client(pipe).call(self.tool, ask.args, ask.key), self.outcome)
+            return answer_of(await Client(pipe).call(self.tool, ask), self.outcome)
 
     @contextlib.asynccontextmanager
     async def _started(self) -> AsyncIterator[Pipe]:
@@ -251,7 +252,7 @@ class McpWeb:
     async def __call__(self, ask: Ask) -> object:
         """One call of the tool is one attempt."""
         web = Web(self.url, self.headers, self.poster, ask.timeout_seconds)
-        return answer_of(await Client(web).call(self.tool, ask.args, ask.key), self.outcome)
+        return answer_of(await Client(web).call(self.tool, ask), self.outcome)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -12,8 +12,8 @@ SHOWN_CHARACTERS_MAX = 300
 
 
 def ask_to_json(ask: Ask) -> dict[str, Any]:
-    """What a receiver is sent."""
-    return {
+    """What a receiver is sent. The trace is named only if there is one: receivers of old know nothing of it."""
+    told = {
         "blueprint": ask.blueprint,
         "effect": ask.effect,
         "args": dict(ask.args),
@@ -23,6 +23,13 @@ def ask_to_json(ask: Ask) -> dict[str, Any]:
         "entity": ask.entity,
         "id": ask.id,
     }
+    return told | trace_of_ask(ask)
+
+
+def trace_of_ask(ask: Ask) -> dict[str, str]:
+    """The trace of an attempt, by the names that W3C gave; nothing if nobody follows it."""
+    told = {"traceparent": ask.traceparent, "tracestate": ask.tracestate if ask.traceparent else ""}
+    return {name: text for name, text in told.items() if text}
 
 
 def parsed(answer: bytes) -> object:
