@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from temper.run.observer import Observer, Observers
+from temper.run.tracing import Tracer
 from temper.serve.draining import Draining
 from temper.serve.events import Feed
 from temper.serve.logs import LogObserver
 from temper.serve.meters import Meters
+from temper.serve.otlp import Exporter
 from temper.serve.premises import Premises
 from temper.serve.pressure import Pressure
 
@@ -21,11 +23,12 @@ class Instruments:
     draining: Draining = field(default_factory=Draining)
     feed: Feed = field(default_factory=Feed)
     premises: Premises | None = None
+    exporter: Exporter | None = None
     pressure: Pressure = field(init=False)
 
     def __post_init__(self) -> None:
         self.pressure = Pressure(self.meters)
 
-    @property
-    def observer(self) -> Observer:
-        return Observers((self.meters, self.feed, LogObserver()))
+    def observer(self, tracer: Tracer | None = None) -> Observer:
+        """All of them as one, and whoever follows what happens."""
+        return Observers((self.meters, self.feed, LogObserver(), *(() if tracer is None else (tracer,))))

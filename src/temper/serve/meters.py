@@ -40,8 +40,7 @@ class Counts:
         self._found[key] = self._found.get(key, 0) + 1
 
     def lines(self) -> Iterator[str]:
-        yield from _head(self.name, self.doc, "counter")
-        yield from (_line(self.name, labels, number) for labels, number in sorted(self._found.items()))
+        yield from counted(self.name, self.doc, sorted(self._found.items()))
 
 
 @dataclass(slots=True)
@@ -113,6 +112,12 @@ class Meters:
             *(self.lateness, self.attempts, self.attempt_seconds),
         ):
             yield from meter.lines()
+
+
+def counted(name: str, doc: str, found: Iterable[tuple[Labels, int]]) -> Iterator[str]:
+    """The lines of numbers that only grow and that somebody else counts."""
+    yield from _head(name, doc, "counter")
+    yield from (_line(name, labels, number) for labels, number in found)
 
 
 def gauge(name: str, doc: str, found: Iterable[tuple[Mapping[str, str], float]]) -> Iterator[str]:

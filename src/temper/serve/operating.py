@@ -44,7 +44,9 @@ class OperatingService(EffectService):
 
     async def metrics(self, asked: Asked) -> Answer:
         del asked
-        return Answer("\n".join([*self.instruments.meters.lines(), *self._gauges()]) + "\n")
+        instruments = self.instruments
+        spans = () if instruments.exporter is None else instruments.exporter.lines()
+        return Answer("\n".join([*instruments.meters.lines(), *spans, *self._gauges()]) + "\n")
 
     async def events(self, asked: Asked) -> Answer:
         self._check_blueprint(asked)
