@@ -26,6 +26,8 @@ from temper.run import (
     World,
     open_runtime,
 )
+from temper.run.observer import Observers
+from temper.run.tracing import Tracer
 
 EVERY_ROLE = frozenset({"engineer", "approver", "operator", "customer", "producer", "scheduler", "person"})
 
@@ -81,6 +83,7 @@ class Running:
         self.store = store if store is not None else MemoryStore()
         self.handlers: Mapping[str, Handler] = handlers or {}
         self.limits: Mapping[str, Limits] = limits or {}
+        self.tracer: Tracer | None = None
         self.runtime: Runtime
 
     async def __aenter__(self) -> Self:
@@ -91,7 +94,10 @@ class Running:
         await self.runtime.close()
 
     async def open(self) -> None:
-        world = World(self.clock, SeededChance(7), self.store, self.handlers, self.limits)
+        watching = Observers(() if self.tracer is None else (self.tracer,))
+        world = World(
+            self.clock, SeededChance(7), self.store, self.handlers, self.limits, watching, self.tracer
+        )  # fmt: skip
         opened = await open_runtime(world, self.certified)
         assert isinstance(opened, Runtime), opened
         self.runtime = opened

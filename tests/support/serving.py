@@ -103,7 +103,7 @@ def serving(
     tokens = create_tokens(path, principals or certified.table.scope.principals)
     tokens["wim"] = add_token(path, "wim", (), works_on=None)
     clock, kept, watched = ManualClock(START), store or MemoryStore(), instruments or Instruments()
-    world = World(clock, SeededChance(7), kept, dict(handlers or {}), observer=watched.observer)
+    world = World(clock, SeededChance(7), kept, dict(handlers or {}), observer=watched.observer, tracer=watched.tracer)
     loop = asyncio.new_event_loop()
     ready, stop = threading.Event(), asyncio.Event()
     told: list[Any] = []

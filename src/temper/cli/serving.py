@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from temper.cli.collecting import Collected, collecting, followed
 from temper.cli.greeting import Greeting, greeting_json, greeting_lines
 from temper.cli.handling import follow_handlers, read_handlers, renew_handlers
 from temper.cli.mistake import MistakeError
@@ -62,6 +63,7 @@ class Plan:
     handlers: Path | None
     log: LogForm | None = None
     drain_seconds: float = 0
+    traces: Collected | None = None
 
     @property
     def home(self) -> Home:
@@ -128,7 +130,8 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     os.umask(0o077)  # the journal holds what was said to the system, and is for its owner's eyes
     instruments = Instruments(premises=plan.premises)
     log = logging_to(terminal.err, plan.log) if plan.log else contextlib.nullcontext()
-    with log, contextlib.closing(_listen(plan)) as opened:
+    sent = collecting(plan.traces, plan.certified.table.blueprint, instruments)
+    with log, sent, contextlib.closing(_listen(plan)) as opened:
         stamp = file_stamp(plan.handlers_path) if plan.handlers_path else None
         handlers, limits = read_handlers(plan.handlers_path, plan.certified.table)
         tokens, drawn = _tokens(plan)
@@ -189,7 +192,8 @@ async def _open(
     from temper.verify import certificate_from_line, certificate_to_line
 
     kept = certificate_to_line(plan.certified.certificate)
-    world = World(SystemClock(), chance, store, handlers, limits, instruments.observer)
+    instruments.tracer = tracer = followed(plan.traces, store, instruments)
+    world = World(SystemClock(), chance, store, handlers, limits, instruments.observer, tracer)
     runtime = await open_runtime(world, plan.certified, kept, certificate_from_line)
     if isinstance(runtime, Runtime):
         return runtime

@@ -7,6 +7,7 @@ crash and in another process, goes on in the same trace. Spans are told to someb
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,18 +16,23 @@ from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
 from temper.run.book import shown_key
+from temper.run.codec import Versions, record_from_json
 from temper.run.engine import Append, Attempt, Carry, Command, Instance, Reply
 from temper.run.observer import Tried
 from temper.run.record import Pending, Record
-from temper.run.store.protocol import StoreError
+from temper.run.store.protocol import Store, StoreError
 from temper.run.store.rows import Batch
-from temper.run.trace_context import NO_SPAN, is_sampled, span_of, trace_of, with_span
+from temper.run.trace_context import NO_SPAN, is_sampled, span_of, trace_of, tracestate_of, with_span
 
 RANDOM_BITS = 56
 """How many bits of a trace's id decide whether it is sampled: the last ones, as everybody else does it."""
 NANOSECONDS = 1_000_000
+"""In a millisecond."""
+RETOLD_RECORDS = 1_000
+RETOLD_MILLISECONDS = 10_000
+"""At a start, what is not older than that is told again: what a crash kept from leaving is younger."""
 
-Attributes: TypeAlias = tuple[tuple[str, str | int | bool | tuple[str, ...]], ...]
+Attributes: TypeAlias = tuple[tuple[str, str | int | tuple[str, ...]], ...]
 
 
 class SpanKind(IntEnum):
@@ -163,7 +169,7 @@ class Tracer:
                 tried.ended * NANOSECONDS,
                 attributes,
                 tried.end not in {"answered", "late", "withdrawn"},
-                state=context[56:],
+                state=tracestate_of(context),
             )
         )
 
@@ -183,6 +189,38 @@ class Tracer:
 
     def fired(self, late: int) -> None:
         """Its record is told."""
+
+
+def retold(tracer: Tracer, store: Store, versions: Versions) -> None:
+    """Tell again what happened last, for a crash keeps from leaving what was not sent yet. A repeat has the same ids.
+
+    Attempts are told again where the journal has both what made the delivery and how it settled.
+    """
+    head = store.head()
+    rows = store.records(None, max(0, head.record - RETOLD_RECORDS * head.stride), RETOLD_RECORDS)
+    since = rows[-1].at - RETOLD_MILLISECONDS if rows else 0
+    makers: dict[tuple[int, int], Record] = {}
+    for row in rows:
+        if '"trace":' not in row.body:
+            continue
+        record = record_from_json(versions, json.loads(row.body))
+        makers |= {pending.key: record for pending in record.made}
+        if record.trace and record.at >= since and is_sampled(record.trace):
+            at = record.at * NANOSECONDS
+            tracer.told(span_of_record(tracer.identity, record, at, at))
+            if record.rule == "settle" and (maker := makers.get(record.consumed[0])) is not None:
+                tracer.told(_attempt_of(tracer, maker, record))
+
+
+def _attempt_of(tracer: Tracer, maker: Record, settled: Record) -> TracedSpan:
+    """The attempt that a settlement names as what it comes from; it lies between its making and the settlement."""
+    context = tracer.record(settled.trace, maker.number)
+    attributes: Attributes = (("temper.effect", settled.effect), ("temper.delivery", shown_key(settled.consumed[0])))
+    return TracedSpan(
+        *(trace_of(context), span_of(settled.trace), span_of(context), f"attempt {settled.effect}", SpanKind.CLIENT),
+        *(maker.at * NANOSECONDS, settled.at * NANOSECONDS, attributes),
+        state=tracestate_of(context),
+    )
 
 
 def trace_id(identity: str, what: str) -> str:
@@ -256,7 +294,7 @@ def span_of_record(identity: str, record: Record, began: int, ended: int) -> Tra
         attributes,
         record.unhandled,
         permit,
-        context[56:],
+        tracestate_of(context),
     )
 
 

@@ -62,8 +62,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def told(answer: Told | Rejected | Retryable | Terminal) -> Told:
-    """The answer, unless it says why there is none."""
+def told(answer: Told | Rejected | Retryable | Terminal, headers: Mapping[str, str] | None = None) -> Told:
+    """The answer, unless it says why there is none; that is said under these headers."""
     if isinstance(answer, Rejected | Retryable | Terminal):
-        raise ProblemError(answer.code, answer.message, dict(answer.facts))
+        raise ProblemError(answer.code, answer.message, dict(answer.facts), headers or {})
     return answer

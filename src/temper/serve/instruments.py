@@ -24,11 +24,14 @@ class Instruments:
     feed: Feed = field(default_factory=Feed)
     premises: Premises | None = None
     exporter: Exporter | None = None
+    tracer: Tracer | None = None
+    """Made when the store is open, before the runtime."""
     pressure: Pressure = field(init=False)
 
     def __post_init__(self) -> None:
         self.pressure = Pressure(self.meters)
 
-    def observer(self, tracer: Tracer | None = None) -> Observer:
-        """All of them as one, and whoever follows what happens."""
-        return Observers((self.meters, self.feed, LogObserver(), *(() if tracer is None else (tracer,))))
+    @property
+    def observer(self) -> Observer:
+        """All of them as one."""
+        return Observers((self.meters, self.feed, LogObserver(), *(() if self.tracer is None else (self.tracer,))))

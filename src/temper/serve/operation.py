@@ -84,4 +84,11 @@ BLUEPRINT = Parameter("blueprint", Place.PATH, "the blueprint's name", TEXT, req
 LIMIT = Parameter(
     "limit", Place.QUERY, "how many at most", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
 )
+TRACEPARENT = Parameter(
+    "traceparent",
+    Place.HEADER,
+    "where the caller stands in a trace (W3C Trace Context): what comes of the call goes on there",
+    TEXT,
+)
+TRACESTATE = Parameter("tracestate", Place.HEADER, "goes with `traceparent`, and is passed on as it is", TEXT)
 CURSOR = Parameter("cursor", Place.QUERY, "where the page before ended: its `next`", TEXT)

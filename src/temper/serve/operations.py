@@ -20,6 +20,8 @@ from temper.serve.operation import (
     MOMENT,
     NUMBER,
     TEXT,
+    TRACEPARENT,
+    TRACESTATE,
     Operation,
     Parameter,
     Permission,
@@ -57,6 +59,7 @@ RECORD = record_of(
     consumed=list_of(TEXT),
     note=TEXT,
     table=TEXT,
+    trace=TEXT,
 )
 OPTION = record_of(action=TEXT, possible=FLAG, params=DATA, because={"type": ["object", "null"]}, note=TEXT)
 DELIVERY = record_of(
@@ -164,7 +167,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Serving goes on meanwhile; if it is refused, the old version stays.",
         record_of(applied={"const": True}, table=TEXT, before=TEXT, changes=list_of(TEXT), verdicts=list_of(VERDICT)),
         Permission.OPERATOR,
-        (BLUEPRINT,),
+        (BLUEPRINT, TRACEPARENT, TRACESTATE),
         body=record_of(
             ("blueprint",),
             blueprint=record_of(path=TEXT, text=TEXT),
@@ -243,7 +246,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Call an action of an instance; a constructor makes it. The body holds the arguments. "
         "The answer is given when what happened is durable; what it hands on comes after.",
         APPLIED,
-        parameters=(BLUEPRINT, ENTITY, ID, ACTION, KEY, MATCH, AS),
+        parameters=(BLUEPRINT, ENTITY, ID, ACTION, KEY, MATCH, AS, TRACEPARENT, TRACESTATE),
         body=DATA,
         problems=(*CALL_PROBLEMS, "unknown-principal"),
     ),
@@ -253,7 +256,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/v1/{blueprint}/{entity}/{action}",
         "Call a constructor and let the server draw the id, which the `Location` names.",
         APPLIED,
-        parameters=(BLUEPRINT, ENTITY, ACTION, KEY, AS),
+        parameters=(BLUEPRINT, ENTITY, ACTION, KEY, AS, TRACEPARENT, TRACESTATE),
         body=DATA,
         status=201,
         problems=(*CALL_PROBLEMS, "unknown-principal"),

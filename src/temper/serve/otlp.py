@@ -196,12 +196,10 @@ def _attributes(attributes: Attributes) -> list[dict[str, Any]]:
     return [{"key": name, "value": _value(value)} for name, value in attributes]
 
 
-def _value(value: str | int | bool | tuple[str, ...]) -> dict[str, Any]:
+def _value(value: str | int | tuple[str, ...]) -> dict[str, Any]:
     match value:
         case str():
             return {"stringValue": value}
-        case bool():
-            return {"boolValue": value}
         case int():
             return {"intValue": str(value)}
         case _:

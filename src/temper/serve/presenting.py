@@ -10,6 +10,7 @@ from temper.machine import TIME, Rejected, to_json
 from temper.run import Done, EffectSeen, LetterSeen, Option, Seen, Waiting
 from temper.run.answer import data_text
 from temper.run.book import AttemptNote
+from temper.run.trace_context import trace_of
 from temper.run.wording import quoted
 from temper.serve.asking import JsonText
 
@@ -135,6 +136,7 @@ def record_to_json(record: Mapping[str, Any]) -> dict[str, Any]:
         "consumed": [f"{place}-{round_}" for place, round_ in record.get("consumed", [])],
         "note": record.get("note", ""),
         "table": record["table"],
+        "trace": trace_of(record.get("trace", "")),
     }
 
 

@@ -56,18 +56,25 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
 
 
 class ProblemError(Exception):
-    """A request was not done. `facts` say why in this case; nothing was changed.
+    """A request was not done. `facts` say why in this case; nothing was changed. `headers` go with the answer.
 
     >>> ProblemError("wrong-state", "approve starts in draft, and d1 is live").status
     409
     """
 
-    def __init__(self, code: str, detail: str, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        facts: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         assert code in PROBLEMS, f"the problem {code} has no status: give it one in PROBLEMS"
         self.code = code
         self.detail = detail
         self.facts = dict(facts or {})
+        self.headers = dict(headers or {})
 
     @property
     def status(self) -> int:

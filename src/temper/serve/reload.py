@@ -11,6 +11,7 @@ from temper.machine import diff
 from temper.pipeline import SECONDS_MAX, Live, Read
 from temper.run import Admitted, Image, NotAdmitted, Obstacle, Runtime
 from temper.serve.apart import ChildFailedError, Judgement, Request, certify_apart
+from temper.serve.following import loaded
 from temper.serve.problem import ProblemError
 from temper.verify import certificate_to_line, look_of, report_json
 
@@ -44,17 +45,23 @@ class Reloader:
         self._tell = tell
         self._one = asyncio.Lock()
 
-    async def reload(self, found: Read, constants: Mapping[str, str]) -> Reloaded:
+    async def reload(self, found: Read, constants: Mapping[str, str], *, trace: str = "") -> Reloaded:
         """Certify the files and put them in force; `tell` hears what came of it.
 
         Raises `not-certified` or `not-admitted`, and then nothing has changed.
         """
         async with self._one:
+            tracer, before = self._runtime.tracer, self._runtime.table_hash
+            began = 0 if tracer is None else tracer.now()
             try:
                 reloaded = await self._load(found, constants)
             except ProblemError as problem:
+                if tracer is not None:
+                    loaded(tracer, trace, before, "", problem.code, began)
                 self._tell(problem)
                 raise
+            if tracer is not None:
+                loaded(tracer, trace, before, reloaded.after, "loaded", began)
             self._tell(reloaded)
             return reloaded
 

@@ -12,6 +12,7 @@ from temper.pipeline import explain
 from temper.run import Done, Response, Runtime, Seen
 from temper.run.archive import cut_of
 from temper.serve.asking import Answer, Asked, told
+from temper.serve.following import answered, context_headers, sent_context
 from temper.serve.incoming import read_filter, read_tag, read_version
 from temper.serve.instruments import Instruments
 from temper.serve.keeping import KeepingService
@@ -78,7 +79,7 @@ class Service(KeepingService):
 
     async def apply(self, asked: Asked) -> Answer:
         self._check_blueprint(asked)
-        reloaded = await self.reloader.reload(*read_version(asked.body))
+        reloaded = await self.reloader.reload(*read_version(asked.body), trace=sent_context(asked.given))
         return Answer(
             {
                 "applied": True,
@@ -151,19 +152,20 @@ class Service(KeepingService):
         )
 
     async def call(self, asked: Asked) -> Answer:
-        done = await self._call(asked, asked.given["id"])
-        return Answer(done_text(done), _tag(done))
+        done, headers = await self._call(asked, asked.given["id"])
+        return Answer(done_text(done), {**_tag(done), **headers})
 
     async def create(self, asked: Asked) -> Answer:
-        done = await self._call(asked, None)
+        done, headers = await self._call(asked, None)
         where = f"/v1/{self.name}/{done.entity}/{quote(done.id, safe='')}"
-        return Answer(done_text(done), {**_tag(done), "Location": where})
+        return Answer(done_text(done), {**_tag(done), **headers, "Location": where})
 
-    async def _call(self, asked: Asked, id_: str | None) -> Done:
+    async def _call(self, asked: Asked, id_: str | None) -> tuple[Done, dict[str, str]]:
         entity, principal = self._entity(asked), self._acting(asked)
         if not isinstance(asked.body, dict):
             raise ProblemError("bad-args", "the body is one JSON object with the arguments by name")
-        action, began = asked.given["action"], perf_counter()
+        action, began, tracer = asked.given["action"], perf_counter(), self.runtime.tracer
+        sent, began_at = sent_context(asked.given), 0 if tracer is None else tracer.now()
         answer = await self.runtime.call(
             entity,
             id_,
@@ -173,9 +175,13 @@ class Service(KeepingService):
             roles=principal.roles,
             key=asked.given.get("Idempotency-Key"),
             expected=read_tag(asked.given.get("If-Match")),
+            trace=sent,
         )
         self._tell(entity, id_, action, principal, answer, perf_counter() - began)
-        return told(answer)
+        if tracer is None:
+            return told(answer), {}
+        headers = context_headers(answered(tracer, sent, entity, action, principal, answer, began_at))
+        return told(answer, headers), headers
 
     def _tell(
         self, entity: str, id_: str | None, action: str, principal: Principal, answer: Response, seconds: float

@@ -12,6 +12,8 @@ from temper.cli.terminal import Terminal, columns
 from temper.serve.problem import ProblemError
 
 SUMMARY = "show what happened to an instance"
+OPTIONAL = {"note", "trace"}
+"""Columns that are left out where nothing stands in them."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +28,10 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     if terminal.as_json:
         terminal.answer({"entity": entity, "id": instance, "records": records})
         return 0
-    head = ("seq", "at", "action", "by", "state", "changes", "hands on", "note")
-    rows = [head, *map(_row, records)]
-    if not any(row[-1] for row in rows[1:]):
-        rows = [row[:-1] for row in rows]
+    head = ("seq", "at", "action", "by", "state", "changes", "hands on", "note", "trace")
+    rows = list(map(_row, records))
+    shown = [at for at, name in enumerate(head) if name not in OPTIONAL or any(row[at] for row in rows)]
+    rows = [tuple(row[at] for at in shown) for row in (head, *rows)]
     for number, line in enumerate(columns(rows)):
         terminal.say(terminal.style(line, "bold") if number == 0 else line)
     return 0
@@ -87,7 +89,7 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
     at = str(record["at"]).replace("T", " ").replace("Z", "")
     seq = "" if record["seq"] is None else str(record["seq"])
     state, handed_on = record["state"] or "", ", ".join(record["handed_on"])
-    return (seq, at, record["action"], by, state, changes, handed_on, record["note"])
+    return (seq, at, record["action"], by, state, changes, handed_on, record["note"], record.get("trace", ""))
 
 
 def _short(value: Any) -> str:

@@ -51,6 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     said = "say every call, attempt and timer on the error stream, a line each"
     parser.add_argument("--log", choices=[each.value for each in LogForm], help=said)
+    said = "follow what happens, and send it as OTLP over HTTP, as in http://localhost:4318"
+    parser.add_argument("--traces", metavar="URL", help=said)
+    said = "which part of all traces that begin here is sent, from 0 to 1; 1 if not said"
+    parser.add_argument("--traces-ratio", type=float, default=1.0, metavar="PART", help=said)
     said = "when told to end, take calls for so long after saying that it is not ready; 0 if not said"
     parser.add_argument("--drain", type=float, default=0.0, metavar="SECONDS", help=said)
 
@@ -187,6 +191,7 @@ def _read(built: Built) -> Read:
 
 
 async def _serve(arguments: argparse.Namespace, certified: Certified, found: Read, terminal: Terminal) -> int:
+    from temper.cli.collecting import Collected
     from temper.cli.serving import Plan, serve
     from temper.serve.logs import LogForm
 
@@ -204,5 +209,6 @@ async def _serve(arguments: argparse.Namespace, certified: Certified, found: Rea
         handlers=arguments.handlers,
         log=LogForm(arguments.log) if arguments.log else None,
         drain_seconds=max(0.0, arguments.drain),
+        traces=None if arguments.traces is None else Collected(arguments.traces, arguments.traces_ratio),
     )
     return await serve(plan, terminal)

@@ -17,7 +17,7 @@ from temper.serve.asking import Answer, Asked, JsonText
 from temper.serve.body import parse_body
 from temper.serve.http.routes import Route, Routes, path_parameters
 from temper.serve.http.streaming import stream
-from temper.serve.operation import Operation, Permission
+from temper.serve.operation import TRACEPARENT, TRACESTATE, Operation, Permission
 from temper.serve.operations import OPERATIONS, UNBOUNDED, WAITING
 from temper.serve.pressure import RETRY_SECONDS, Held, Pressure
 from temper.serve.problem import ProblemError, problem_to_json
@@ -165,9 +165,9 @@ async def _asked(
 ) -> Asked:
     operation, headers = route.operation, scope["headers"]
     given = path_parameters(route, scope["path"])
-    for wanted, name in route.headers:
-        if (header := _header(headers, wanted)) is not None:
-            given[name] = header
+    for found, value in headers:
+        if (name := route.headers.get(found)) is not None:
+            _give(given, name, value.decode("latin-1"))
     query = _query(scope["query_string"]) if scope["query_string"] else {}
     for name in route.query:
         if name in query:
@@ -179,6 +179,14 @@ async def _asked(
         bytes_max = APPLY_BYTES_MAX if operation.name == "apply" else BODY_BYTES_MAX
         body = parse_body(await _read(receive, bytes_max, held))
     return Asked(principal, given, query, body)
+
+
+def _give(given: dict[str, str], name: str, value: str) -> None:
+    """Of a header that comes twice the first counts; but a list may come in pieces, and two parents are none."""
+    if name not in given:
+        given[name] = value
+    elif name in {TRACEPARENT.name, TRACESTATE.name}:
+        given[name] += f",{value}"
 
 
 async def _while_there(performing: Awaitable[Answer], receive: Receive) -> Answer:
@@ -252,4 +260,5 @@ def _problem(problem: ProblemError, *more: tuple[bytes, bytes]) -> Said:
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     if problem.status == 413:
         headers.append((b"connection", b"close"))
+    headers += ((name.encode(), value.encode("latin-1")) for name, value in problem.headers.items())
     return problem.status, headers, json.dumps(problem_to_json(problem), ensure_ascii=False).encode()

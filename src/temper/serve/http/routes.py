@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -21,7 +21,8 @@ class Route:
     """Parts of the path that stand there as they are, by place."""
     names: tuple[tuple[int, str], ...]
     """Parts of the path that are parameters."""
-    headers: tuple[tuple[bytes, str], ...]
+    headers: Mapping[bytes, str]
+    """Parameters that are headers, by how these are written on the way."""
     query: tuple[str, ...]
     length: int
 
@@ -76,7 +77,7 @@ def _route(operation: Operation) -> Route:
         operation,
         tuple((at, part) for at, part in parts if not part.startswith("{")),
         tuple((at, part.strip("{}")) for at, part in parts if part.startswith("{")),
-        tuple((each.name.lower().encode(), each.name) for each in operation.parameters_in(Place.HEADER)),
+        {each.name.lower().encode(): each.name for each in operation.parameters_in(Place.HEADER)},
         tuple(each.name for each in operation.parameters_in(Place.QUERY)),
         len(parts),
     )
