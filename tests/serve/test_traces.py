@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from support.collector import Collector, collecting
+from support.collector import Collector, collecting, spans_of
 from support.running import Receiver
 from support.serving import Running, serving, table_of, uncertified
 from temper.run import MemoryStore
-from temper.run.tracing import SpanKind, TracedSpan, Tracer, span_id, trace_id
+from temper.run.trace_context import NO_SPAN
+from temper.run.tracing import SpanEvent, SpanKind, TracedSpan, Tracer, span_id, trace_id
 from temper.serve.instruments import Instruments
-from temper.serve.otlp import BATCH_MAX, BadEndpointError, Endpoint, Exporter, endpoint_of, shown
+from temper.serve.otlp import BATCH_MAX, BadEndpointError, Endpoint, Exporter, endpoint_of, shown, written
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SENT = f"00-{TRACE}-{CALLER}-01"
@@ -263,3 +264,17 @@ def test_the_address_is_the_base_or_the_whole_and_is_shown_without_secrets() -> 
     assert endpoint_of("http://c:4318/", {}, ()).url == "http://c:4318/v1/traces"
     assert endpoint_of("https://c/otlp/v1/traces", {}, ()).url == "https://c/otlp/v1/traces"
     assert shown("https://user:secret@c/otlp?key=secret") == "https://c/otlp"
+
+
+def test_whatever_stands_in_a_span_is_json() -> None:
+    odd = 'quotes " and \\ and\nlines \u2028 \ud800 é'
+    events = (SpanEvent(odd, 3, (("temper.permit", odd),)),)
+    told = (("temper.text", odd), ("temper.number", -3), ("temper.list", (odd, "")))
+    span = TracedSpan(TRACE, "1" * 16, NO_SPAN, odd, SpanKind.SERVER, 1, 2, told, True, events, "a=b")
+    (read,) = spans_of(json.loads(written((("service.name", odd),), [span])))
+    assert (read.name, read.attributes, read.events) == (
+        odd,
+        {"temper.text": odd, "temper.number": -3, "temper.list": [odd, ""]},
+        ((odd, {"temper.permit": odd}),),
+    )
+    assert (read.is_error, read.state, read.parent, read.resource) == (True, "a=b", "", (("service.name", odd),))

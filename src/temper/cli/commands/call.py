@@ -1,12 +1,14 @@
 """Call an action of an instance on a running server.
 
-A constructor makes the instance; with `-` as ID the server draws an id.
+A constructor makes the instance; with `-` as ID the server draws an id. What stands in TRACEPARENT and TRACESTATE of the
+environment is sent along, so that the call is a part of that trace.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from temper.cli.connection import Connection, add_connection, connect
 from temper.cli.terminal import Terminal
 
 SUMMARY = "call an action of an instance"
+TRACE = ("traceparent", "tracestate")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +37,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         given["Idempotency-Key"] = arguments.key
     if arguments.if_seq:
         given["If-Match"] = f'"{arguments.if_seq}"'
+    given |= {name: os.environ[name.upper()] for name in TRACE if os.environ.get(name.upper())}
     body = read_args(pairs(arguments.args, ""), _schemas(connection, arguments))
     if arguments.id == "-":
         answer = connection.ask("create", given, body)
