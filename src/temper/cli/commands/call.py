@@ -1,7 +1,7 @@
 """Call an action of an instance on a running server.
 
-A constructor makes the instance; with `-` as ID the server draws an id. What stands in TRACEPARENT and TRACESTATE of the
-environment is sent along, so that the call is a part of that trace.
+A constructor makes the instance; with `-` as ID the server draws an id. What stands in TRACEPARENT and TRACESTATE of
+the environment is sent along, so that the call is a part of that trace.
 """
 
 from __future__ import annotations
