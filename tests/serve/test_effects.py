@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from support.running import Receiver, failing
 from support.serving import Running, serving, table_of, uncertified
+from temper.serve.instruments import Instruments
 from temper.serve.tokens import add_token
 
 RINGING = """\
@@ -218,3 +221,18 @@ def test_effects_say_who_handles_them_and_what_opened_a_breaker(tmp_path) -> Non
         assert ring["breaker"] == "open"
         assert ring["said"].startswith("10 attempts in a row had no answer; the last: no answer; one is let through at")
         assert ring["limits"] == ["at most 16 at once", "each within 30 s"]
+
+
+def test_no_worker_waits_for_a_server_that_is_about_to_end(tmp_path) -> None:
+    instruments, given = Instruments(), {"effects": ["ring"], "wait_seconds": 30}
+    with serving(uncertified(table_of(RINGING)), tmp_path, instruments=instruments) as running:
+
+        async def begin() -> None:
+            while not running.runtime.effects()[0].workers:  # noqa: ASYNC110 (nobody tells)
+                await asyncio.sleep(0)
+            instruments.draining.begin()
+
+        begun = asyncio.run_coroutine_threadsafe(begin(), running.loop)
+        assert running.problem("wim", "lease", given).code == "not-ready"
+        begun.result(10)
+        assert running.problem("wim", "lease", given).code == "not-ready", "and nobody else begins to wait"

@@ -58,6 +58,7 @@ class Leases:
     def __init__(self, driver: Driver, alarms: Alarms, dispatcher: Dispatcher) -> None:
         self._driver, self._alarms, self._dispatcher = driver, alarms, dispatcher
         self._waiting: set[asyncio.Future[None]] = set()
+        self._let_go = False
         self._seen: dict[str, dict[str, int]] = {}
 
     def workers(self, effect: str) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ class Leases:
             if (problem := self._untaken()) is not None:
                 return problem
             found = await self._granted(who, effects, limit)
-            if found or isinstance(found, Retryable) or clock.now() >= until:
+            if found or isinstance(found, Retryable) or self._let_go or clock.now() >= until:
                 return found
             await self._wait(until)
 
@@ -112,6 +113,11 @@ class Leases:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+    def let_go(self) -> None:
+        """From now on nobody waits for anything to do."""
+        self._let_go = True
+        self.wake("")
 
     def stop(self) -> None:
         """Let nobody wait for what may not come. The leases are in the store."""

@@ -259,6 +259,10 @@ class Runtime:
         """Give attempts of these effects to a worker, if there are any that have no handler here."""
         return await self._work.leases.lease(who, effects, limit, wait_milliseconds)
 
+    def let_workers_go(self) -> None:
+        """Nobody waits for an attempt any longer; whoever asks hears at once what there is."""
+        self._work.leases.let_go()
+
     async def heartbeat(self, lease: str, who: str) -> int | Problem:
         """Prolong a worker's lease; for how many milliseconds from now."""
         return await self._work.leases.heartbeat(lease, who)

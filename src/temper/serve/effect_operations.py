@@ -171,7 +171,7 @@ EFFECT_OPERATIONS: tuple[Operation, ...] = (
             limit={"type": "integer", "minimum": 1, "maximum": 100},
             wait_seconds={"type": "number", "minimum": 0, "maximum": 30},
         ),
-        problems=("unknown-blueprint", "unknown-effect", *UNSTORED, *BODY),
+        problems=("unknown-blueprint", "unknown-effect", "not-ready", *UNSTORED, *BODY),
     ),
     Operation(
         "heartbeat",

@@ -26,6 +26,7 @@ class OperatingService(EffectService):
     def __init__(self, runtime: Runtime, instruments: Instruments) -> None:
         super().__init__(runtime)
         self.instruments = instruments
+        instruments.draining.hear(runtime.let_workers_go)
 
     async def alive(self, asked: Asked) -> Answer:
         """That it is answered is the answer."""
@@ -34,13 +35,24 @@ class OperatingService(EffectService):
 
     async def ready(self, asked: Asked) -> Answer:
         del asked
-        if self.instruments.draining.is_begun:
-            raise ProblemError("not-ready", "the server is about to end", {"status": "draining"})
+        self._check_not_ending()
         if not self.runtime.is_ready:
             status = self.runtime.status
             why = "what was pending is not all taken up yet" if status == "good" else f"its status is `{status}`"
             raise ProblemError("not-ready", f"the server does not take calls yet: {why}", {"status": status})
         return Answer({"status": "ready"})
+
+    async def lease(self, asked: Asked) -> Answer:
+        """Nothing is handed out any more when the server is about to end, and whoever waits goes elsewhere."""
+        self._check_not_ending()
+        answer = await super().lease(asked)
+        if not answer.data["leases"]:
+            self._check_not_ending()
+        return answer
+
+    def _check_not_ending(self) -> None:
+        if self.instruments.draining.is_begun:
+            raise ProblemError("not-ready", "the server is about to end", {"status": "draining"})
 
     async def metrics(self, asked: Asked) -> Answer:
         del asked
