@@ -17,6 +17,7 @@ from support.running import Receiver, table_of, trusted, turn
 from support.tree import ROOT
 from temper.machine import Rejected
 from temper.run import Admitted, Done, Retryable
+from temper.run.record import Pending
 
 TABLE = table_of(PARCELS)
 LONG = 1_000
@@ -412,5 +413,29 @@ def test_partitioned_tables_are_tables(postgres: Server) -> None:
         for i, node in enumerate((one, two, one, two)):
             await node.done("Parcel", "p", "raise_level", key=f"k{i}")
         assert len(one.runtime.history("Parcel", "p", limit=10)) == 5  # type: ignore[arg-type]
+
+    run(postgres, test)
+
+
+def test_what_is_being_delivered_is_not_delivered_once_more(postgres: Server) -> None:
+    """A node that adopts notes takes up everything from the store again, also what it is just delivering."""
+
+    async def test(nodes: Nodes) -> None:
+        one = await nodes.begin()
+        await one.done("Box", "b", "build", {"size": 5})
+        await one.done("Parcel", "p", "pack", {"label": "a"})
+        work = one.runtime._work
+        carry, times = work.courier.carry, iter(range(3))
+
+        def again(pending: Pending) -> None:
+            carry(pending)
+            if next(times, None) is not None:
+                work.stop()
+                work.resume()
+
+        work.courier.carry = again  # type: ignore[method-assign]
+        await one.done("Parcel", "p", "tell", {"box": "b"})
+        await nodes.pass_time(2_000)
+        assert one.seen("Box", "b").data["fillings"] == 1
 
     run(postgres, test)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -71,6 +71,7 @@ class Committer:
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[tuple[Batch, Gathering] | None] = queue.SimpleQueue()
         self._under_way: Gathering | None = None
+        self._going: Collection[tuple[int, int]] = ()
         self._scheduled = False
         self._number = 0
         self._stopped = True
@@ -111,6 +112,10 @@ class Committer:
         """Whether what was just lost holds more than calls."""
         return self._lost_work
 
+    def consumes(self, key: tuple[int, int]) -> bool:
+        """Whether a delivery that the store still has is consumed by what is on its way to it."""
+        return key in self._going or self.journal.consumes(key)
+
     def latest(self) -> Gathering | None:
         """What to wait for so that everything computed so far is durable; None if it is."""
         return self.gathering if not self.journal.is_empty else self._under_way
@@ -133,6 +138,7 @@ class Committer:
         gathering, batch = self.gathering, self.journal.take()
         self._sent, self.records_lost = batch.head, len(batch.records)
         self._under_way, self.gathering = gathering, self._gather()
+        self._going = batch.consumed
         if self._thread is not None:
             self._jobs.put((batch, gathering))
         elif self._later is not None:
@@ -168,7 +174,7 @@ class Committer:
             return StoreUnsureError(f"{error}, and it cannot be opened again to see what it kept: {silent}")
 
     def _finish(self, gathering: Gathering, end: End) -> None:
-        self._under_way = None
+        self._under_way, self._going = None, ()
         if end is not None:
             behind, self._stopped = self.gathering, True
             self._lost_work = gathering.is_work or behind.is_work

@@ -177,6 +177,8 @@ class Driver:
         """
         if not self.takes:
             return None
+        if isinstance(given, Delivered) and self.committer.consumes(given.pending.key):
+            return None  # Taken up from the store once more, as a node does that adopts what another left.
         version = self.version
         held = self._hold(address) if self.shared is None else self._freshly(address, given)
         spawns = version.spawns_max[address.entity]

@@ -87,8 +87,13 @@ class Journal:
             if row is not None and row.round == round_:
                 del self._batch.made[place]
             else:
+                assert (place, round_) not in self._batch.consumed, f"{place}-{round_} is consumed twice"
                 self._batch.consumed.add((place, round_))
                 self._batch.noted.pop(place, None)
+
+    def consumes(self, key: tuple[int, int]) -> bool:
+        """Whether what is gathered consumes this delivery, which the store still has."""
+        return key in self._batch.consumed
 
     def rest(self, address: Address, record: int) -> None:
         """What is gathered was computed from this record of the instance, and falls with it."""
