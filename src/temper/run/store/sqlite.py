@@ -31,6 +31,7 @@ from temper.run.store.rows import (
 from temper.run.store.sqlite_batch import parts, write_batch
 from temper.run.store.sqlite_checkpoint import Checkpointer
 from temper.run.store.sqlite_layout import assert_readable, has_table, make_ready
+from temper.run.store.sqlite_log import take_over
 
 PRAGMAS = (
     "journal_mode = WAL",
@@ -109,8 +110,15 @@ class SqliteStore:
 
     def recover(self) -> None:
         try:
+            fresh = self._connect()
+            try:
+                # Before the other is closed: a log that nobody has open is read anew, what was never synced included.
+                fresh.execute("SELECT commits FROM head").fetchone()
+            except sqlite3.Error:
+                fresh.close()
+                raise
             self._writer.close()
-            self._writer = self._connect()
+            self._writer = fresh
         except sqlite3.Error as error:
             raise _translated(error) from error
 
@@ -251,6 +259,7 @@ class SqliteStore:
         if self._read_only:
             assert_readable(self._writer, str(self._path))
         else:
+            take_over(self._writer, self._path)
             make_ready(self._writer, str(self._path), identity)
 
     def _reader(self) -> sqlite3.Connection:

@@ -55,8 +55,11 @@ def back_up(source: Path, target: Path) -> BackedUp:
 
 def check(path: Path) -> BackedUp:
     """Read a journal from end to end: its pages, its hash chain, and that the chain ends where the head says."""
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as opened:
-        said = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            said = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreCorruptError(f"{path} is damaged: {error}") from error
     if said != "ok":
         raise StoreCorruptError(f"{path} is damaged: {said}")
     store = SqliteStore(path, identity="", read_only=True)
