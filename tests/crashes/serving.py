@@ -1,8 +1,6 @@
-"""A process to be killed: makes calls as fast as it can and says on standard output what was acknowledged.
+"""A node on a database that others use as well: makes calls as fast as it can and says what was acknowledged.
 
-python serving.py STORE SEED [SCHEMA FOLDER]
-
-With a schema, STORE is the address of a database that other processes serve from as well.
+python serving.py DATABASE SEED SCHEMA FOLDER
 """
 
 from __future__ import annotations
@@ -20,42 +18,29 @@ from temper.run import (
     PostgresStore,
     Retryable,
     Runtime,
-    SqliteStore,
-    Store,
     SystemChance,
     SystemClock,
     World,
     open_runtime,
 )
-from temper.run.store import sqlite_checkpoint
 
 CALLERS = 8
-# The log is brought in all the time, so that some of the kills come in the middle of it.
-sqlite_checkpoint.ROWS, sqlite_checkpoint.PAGES_MAX, sqlite_checkpoint.PAGES_LEFT = 20, 60, 20
 LEASE_MILLISECONDS = 1_000
 AGAIN_SECONDS = 0.1
 COMMON = "common"
 """An instance that every process calls."""
 
 
-def opened(where: str, schema: str) -> Store:
-    if schema:
-        more = {"lease_milliseconds": LEASE_MILLISECONDS}
-        return PostgresStore(where, schema_name=schema, identity="torture", **more)
-    return SqliteStore(where, identity="torture")
-
-
-async def main(where: str, seed: str, schema: str = "", folder: str = "") -> None:
-    asked = os.open(
-        str(Path(folder or Path(where).parent) / f"{Path(where).name}.asked"), os.O_WRONLY | os.O_APPEND | os.O_CREAT
-    )
+async def main(where: str, seed: str, schema: str, folder: str) -> None:
+    asked = os.open(Path(folder) / "asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    store = PostgresStore(where, schema_name=schema, identity="torture", lease_milliseconds=LEASE_MILLISECONDS)
 
     async def receive(ask: Ask) -> object:
         os.write(asked, f"{ask.effect} {ask.key}\n".encode())
         await asyncio.sleep(0)
         return {"outcome": "shipped", "fields": {"code": ask.key}} if ask.effect == "ship" else "rung"
 
-    world = World(SystemClock(), SystemChance(), opened(where, schema), {"ship": receive, "ring": receive})
+    world = World(SystemClock(), SystemChance(), store, {"ship": receive, "ring": receive})
     runtime = await open_runtime(world, trusted(table_of(PARCELS)))
     assert isinstance(runtime, Runtime), runtime
     say("ready")
@@ -76,11 +61,9 @@ async def main(where: str, seed: str, schema: str = "", folder: str = "") -> Non
             await call(id_, "pack", label="books")
             await call(id_, "raise_level")
             await call(id_, "send" if turn % 2 else "ring")
-            if schema:
-                await call(COMMON, "annotate", note=id_, key=f"{id_}-common")
+            await call(COMMON, "annotate", note=id_, key=f"{id_}-common")
 
-    if schema:
-        await call(COMMON, "pack", label="everybody's")
+    await call(COMMON, "pack", label="everybody's")
     await asyncio.gather(*(caller(number) for number in range(CALLERS)))
 
 

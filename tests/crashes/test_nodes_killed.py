@@ -1,4 +1,7 @@
-"""Real processes on one database: one is killed, or sleeps past its lease, or the database dies; the others go on."""
+"""Real processes on one database: one sleeps past its lease, or the database dies; the others go on.
+
+That one is killed, and another takes over, is in `tests/torture`.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,7 @@ class Torture:
                 process.kill()
         self._check([line for process in self.processes for line in process.said])
         asyncio.run(self._finish())
-        asked = Counter(next(self.folder.glob("*.asked")).read_text(encoding="utf-8").splitlines())
+        asked = Counter((self.folder / "asked").read_text(encoding="utf-8").splitlines())
         assert [line for line, times in asked.items() if line.startswith("ring") and times > 1] == []
 
     def _store(self) -> PostgresStore:
@@ -139,18 +142,6 @@ def torture(server: Server) -> Iterator[Torture]:
         yield torture
         for process in torture.processes:
             reap(process.process)
-
-
-def test_one_is_killed_and_the_other_goes_on(torture: Torture) -> None:
-    one, two = torture.begin(), torture.begin()
-    one.says(150)
-    one.kill()
-    two.says(300)
-    three = torture.begin()
-    three.says(100)
-    two.kill()
-    three.says(100)
-    torture.end()
 
 
 def test_whoever_sleeps_past_its_lease_commits_nothing_when_it_wakes(torture: Torture) -> None:

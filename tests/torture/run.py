@@ -1,0 +1,207 @@
+"""Torture: the real server under full load, killed without a word again and again; then everything is compared.
+
+PYTHONPATH=tests python -m torture.run [--store sqlite|postgres] [--seconds 600] [--callers 24] [--every 1] [--keep FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.postgres import Server as Database
+from support.postgres import reap, serve
+from support.tree import ROOT
+from temper.run import Store
+from temper.run.store.opening import Place, open_store
+from torture.checker import Checked, check
+from torture.history import read_history
+from torture.laws import broken_laws, every_record
+from torture.servers import HERE, Server, wait
+
+END_SECONDS = 180.0
+IN_VAIN = 8
+"""One in so many kills comes while the server is still starting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long, how hard, how often."""
+
+    seconds: float = 600.0
+    callers: int = 24
+    every_seconds: float = 1.0
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was done, and what was wrong with it."""
+
+    kills: int
+    checked: Checked
+    laws: list[str]
+
+    @property
+    def violations(self) -> list[str]:
+        return [*map(str, self.checked.violations), *self.laws]
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number:,} {what}" for what, number in self.checked.counts.items())
+        wrong = "".join(f"\n  {each}" for each in self.violations[:50])
+        return f"{self.kills:,} kills; {counts}; {len(self.violations)} violations{wrong}"
+
+
+class Load:
+    """The process that calls, looks and receives."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self, plan: Plan) -> int:
+        """The port at which its receivers listen."""
+        words = [str(self._folder), str(plan.seconds), str(plan.callers), str(plan.seed)]
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT / 'src'}"}
+        command = [sys.executable, str(HERE / "load.py"), *words]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen(command, env=environment, **pipes)  # type: ignore[call-overload]
+        return int(self._line())
+
+    def begin(self, token: str, servers: list[Server]) -> None:
+        self._say(" ".join([token, *(server.url for server in servers)]))
+
+    def wait_until_done(self) -> None:
+        assert self._line() == "done"
+
+    def end(self) -> None:
+        assert self._process is not None
+        self._say("")
+        assert self._process.wait(END_SECONDS) == 0
+
+    def remove(self) -> None:
+        if self._process is not None:
+            reap(self._process)
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _line(self) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        assert line, f"the load ended with {self._process.wait()}"
+        return line
+
+    def _say(self, line: str) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+
+def torture(plan: Plan, folder: Path, database: str = "") -> Result:
+    """One server on a file or, given a database, two nodes on that; the whole run, and what came of it."""
+    load, servers = Load(folder), []
+    with contextlib.ExitStack() as ending:
+        ending.callback(load.remove)
+        port = load.start(plan)
+        for name in ("one", "two") if database else ("one",):
+            words = ["--store", database, "--tokens", servers[0].tokens] if servers else ["--store", database]
+            servers.append(Server(folder / name, port, *(words if database else ())))
+            ending.callback(servers[-1].remove)
+            servers[-1].start()
+            servers[-1].wait_until_ready()
+        load.begin(servers[0].token, servers)
+        kill(plan, servers)
+        load.wait_until_done()
+        finish(servers)
+        load.end()
+    place = Place(database or str(folder / "one" / ".temper" / "torture" / "journal.sqlite"), "torture")
+    with contextlib.closing(open_store(place, read_only=True)) as store:
+        return judged(store, folder, sum(server.kills for server in servers))
+
+
+def kill(plan: Plan, servers: list[Server]) -> None:
+    """Every second one of them is killed and started again; also while it starts, now and then."""
+    chance, until = random.Random(plan.seed), time.monotonic() + plan.seconds
+    while (begun := time.monotonic()) < until:
+        victim = chance.choice(servers)
+        wait(plan.every_seconds * (0.5 + chance.random()))
+        if chance.randrange(IN_VAIN):
+            victim.wait_until_ready()
+            wait(max(0.0, begun + plan.every_seconds - time.monotonic()) + 0.3 * chance.random())
+        victim.kill()
+        victim.start()
+    for server in servers:
+        server.wait_until_ready()
+
+
+def finish(servers: list[Server]) -> None:
+    """Let everything that is pending come to its end, and every timer that is due."""
+    until = time.monotonic() + END_SECONDS
+    wait(2.5)  # as long as an order may wait
+    while not all(server.is_at_rest(servers[0].token) for server in servers):
+        assert time.monotonic() < until, f"something stays pending: {servers[0].said()}"
+        wait(0.05)
+    for server in servers:
+        server.end()
+
+
+def judged(store: Store, folder: Path, kills: int) -> Result:
+    files = [folder / "history", *folder.glob("*/labelled")]
+    with (folder / "journal").open("w", encoding="utf-8") as journal:
+        journal.writelines(f"{row.body}\n" for row in every_record(store))
+    stride = store.heads()[0].stride if store.shared else 1  # type: ignore[attr-defined]
+    return Result(kills, check(read_history(*files), every_record(store), stride), broken_laws(store))
+
+
+def main() -> int:
+    usual = Plan()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--seconds", type=float, default=usual.seconds)
+    parser.add_argument("--callers", type=int, default=usual.callers)
+    parser.add_argument("--every", type=float, default=usual.every_seconds)
+    parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--keep", type=Path, help="a folder for everything, which is there afterwards as well")
+    given = parser.parse_args()
+    plan = Plan(given.seconds, given.callers, given.every, given.seed)
+    with folder_for(given.keep) as folder, database_for(given.store) as database:
+        result = torture(plan, folder, database)
+    print(f"{given.store}, {plan.seconds:g} s, {plan.callers} callers: {result}")
+    return 1 if result.violations else 0
+
+
+@contextlib.contextmanager
+def folder_for(kept: Path | None) -> Iterator[Path]:
+    if kept is None:
+        with tempfile.TemporaryDirectory() as made:
+            yield Path(made)
+    else:
+        kept.mkdir(parents=True)
+        yield kept.resolve()
+
+
+@contextlib.contextmanager
+def database_for(store: str) -> Iterator[str]:
+    if store == "sqlite":
+        yield ""
+        return
+    made: Database = serve(fsync=True)
+    try:
+        yield made.database()
+    finally:
+        made.remove()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

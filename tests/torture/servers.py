@@ -1,0 +1,120 @@
+"""The servers of a torture run: `temper up` as a user starts it, killed without a word and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from support.postgres import reap
+
+HERE = Path(__file__).parent
+START_SECONDS = 90.0
+SETTINGS = """
+[http]
+private = ["127.0.0.1"]
+[effects.charge]
+http = "http://127.0.0.1:{port}/charge"
+[effects.ship]
+http = "http://127.0.0.1:{port}/ship"
+[effects.label]
+command = [{python}, "-SE", "label.py", {labelled}]
+concurrency = 2
+"""
+
+
+class Server:
+    """One `temper up`, in a folder of its own, at an address that stays the same."""
+
+    def __init__(self, folder: Path, receiver_port: int, *words: str) -> None:
+        self.folder, self._words = folder, words
+        folder.mkdir()
+        for name in ("torture.yaml", "label.py"):
+            shutil.copy(HERE / name, folder)
+        given = {"python": json.dumps(sys.executable), "labelled": json.dumps(str(folder / "labelled"))}
+        (folder / "temper.toml").write_text(SETTINGS.format(port=receiver_port, **given), encoding="utf-8")
+        (folder / "labelled").touch()
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.kills = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """Ann's, drawn at the first start."""
+        drawn = json.loads((self.folder / ".temper" / "torture" / "client.json").read_text(encoding="utf-8"))
+        return str(drawn["tokens"]["ann"])
+
+    @property
+    def tokens(self) -> str:
+        return str(self.folder / ".temper" / "torture" / "tokens.toml")
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "temper", "up", "torture.yaml", "--port", str(self._port), *self._words]
+        environment = {**os.environ, "NO_COLOR": "1"}
+        with (self.folder / "said").open("ab") as said:
+            self._process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=said, stderr=said)
+
+    def is_ready(self) -> bool:
+        assert self._process is not None, "it was started"
+        ended = self._process.poll()
+        assert ended is None, f"it ended with {ended} by itself:\n" + self.said()
+        return self._get("/readyz") is not None
+
+    def wait_until_ready(self) -> None:
+        until = time.monotonic() + START_SECONDS
+        while not self.is_ready():
+            assert time.monotonic() < until, f"it never gets ready:\n{self.said()}"
+            wait(0.02)
+
+    def is_at_rest(self, token: str) -> bool:
+        """Whether nothing is pending."""
+        waiting = self._get("/v1/torture/deliveries?limit=1", token)
+        assert waiting is not None, self.said()
+        return waiting["deliveries"] == []
+
+    def said(self) -> str:
+        return (self.folder / "said").read_text(encoding="utf-8", errors="replace")[-4000:]
+
+    def kill(self) -> None:
+        assert self._process is not None, "it was started"
+        reap(self._process)
+        self.kills += 1
+
+    def end(self) -> None:
+        """As an operator ends it."""
+        assert self._process is not None, "it was started"
+        self._process.send_signal(signal.SIGTERM)
+        assert self._process.wait(START_SECONDS) == 0, self.said()
+
+    def remove(self) -> None:
+        if self._process is not None:
+            reap(self._process)
+
+    def _get(self, path: str, token: str = "") -> dict[str, object] | None:
+        asked = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {token}"})
+        with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(asked, timeout=5) as answer:
+            return dict(json.load(answer))
+        return None
+
+
+def free_port() -> int:
+    with socket.socket() as drawn:
+        drawn.bind(("127.0.0.1", 0))
+        return int(drawn.getsockname()[1])
+
+
+def wait(seconds: float) -> None:
+    """Let time pass: the processes that are watched say nothing when something has changed."""
+    time.sleep(seconds)

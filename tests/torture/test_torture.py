@@ -1,0 +1,28 @@
+"""The torture run, a few seconds of it; `make torture` has the ten minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.postgres import Server
+from torture.run import Plan, Result, torture
+
+pytestmark = pytest.mark.slow
+
+PLAN = Plan(seconds=4.0, callers=8, every_seconds=0.8)
+
+
+def assert_clean(result: Result) -> None:
+    assert result.violations == [], str(result)
+    assert result.kills >= 2, str(result)
+    assert all(result.checked.counts.values()), f"everything that is looked at happened: {result}"
+
+
+def test_one_server_is_killed_again_and_again(tmp_path: Path) -> None:
+    assert_clean(torture(PLAN, tmp_path))
+
+
+def test_one_of_two_nodes_is_killed_again_and_again(tmp_path: Path, postgres: Server) -> None:
+    assert_clean(torture(PLAN, tmp_path, postgres.database()))
