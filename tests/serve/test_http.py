@@ -17,6 +17,7 @@ from temper.machine import REJECTIONS
 from temper.run import PROBLEMS as RUNTIME_PROBLEMS
 from temper.serve.operations import OPERATIONS, operation, problems_of
 from temper.serve.problem import PROBLEMS, ProblemError, problem_to_json
+from temper.serve.tenants.operations import AT_A_TENANT, TENANT_OPERATIONS
 
 COUNTING = """\
 temper: 1
@@ -299,6 +300,7 @@ PROVOKED = {
 """One way to each problem, with an open counter `c1`."""
 
 ELSEWHERE = {
+    **dict.fromkeys(("unknown-tenant", "bad-tenant", "tenant-exists", "version-for-all", "over-limit"), "test_tenants"),
     "too-busy": "test_operating",
     "archived": "test_keeping",
     "archive-broken": "test_keeping",
@@ -348,7 +350,7 @@ def _hold_page(code: str, problem: ProblemError) -> None:
 def test_every_problem_is_provoked_somewhere() -> None:
     assert set(PROVOKED) | set(ELSEWHERE) == set(PROBLEMS)
     assert set(REJECTIONS) <= set(PROBLEMS)
-    reachable = {code for each in OPERATIONS for code in problems_of(each)}
+    reachable = {code for each in (*OPERATIONS, *TENANT_OPERATIONS) for code in problems_of(each)} | {*AT_A_TENANT}
     assert reachable == set(PROBLEMS), "a code that no operation lists, or that has no status"
     assert set(RUNTIME_PROBLEMS) <= set(PROBLEMS), "what the runtime says and HTTP could not"
 

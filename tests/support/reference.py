@@ -8,6 +8,7 @@ from temper.cli.main import commands, overview, parser_of
 from temper.serve.operation import Operation, Parameter, Permission, Place
 from temper.serve.operations import OPERATIONS, problems_of
 from temper.serve.problem import PROBLEMS
+from temper.serve.tenants.operations import AT_A_TENANT, TENANT_OPERATIONS
 
 SHOWN = {
     Permission.NONE: "No token is needed.",
@@ -38,6 +39,17 @@ def http_reference() -> str:
         "those of the terminal, and `type` leads to the page about the code.",
     ]
     for each in OPERATIONS:
+        parts += ["", *_operation(each)]
+    parts += [
+        "",
+        "## Several tenants",
+        "",
+        "Under `temper up --tenants` all of this is found under `/v1/{tenant}`, as in `/v1/acme/deploy/Deploy/d1`, with a token",
+        "of that tenant. Any operation may then answer one of",
+        f"{', '.join(f'`{code}`' for code in sorted(AT_A_TENANT))} as well. What is about tenants themselves is asked with the",
+        "token of whoever runs the server:",
+    ]
+    for each in TENANT_OPERATIONS:
         parts += ["", *_operation(each)]
     parts += ["", "## Problems", "", "| status | code | title |", "| --- | --- | --- |"]
     parts += [

@@ -97,7 +97,7 @@ class Plan:
 @contextlib.asynccontextmanager
 async def _tidying(plan: Plan, runtime: Runtime) -> AsyncIterator[None]:
     """Put away what is old while the body runs, if the operator has said what that is."""
-    retention = _retention(plan, runtime.table)
+    retention = retention_of(plan, runtime.table)
     if retention.keeps_everything:
         yield
         return
@@ -114,7 +114,8 @@ async def _tidying(plan: Plan, runtime: Runtime) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _retention(plan: Plan, table: TransitionTable) -> Retention:
+def retention_of(plan: Plan, table: TransitionTable) -> Retention:
+    """How long the operator keeps what."""
     path = plan.settings_path
     try:
         return Retention() if path is None else load_retention(path, table)
@@ -131,10 +132,10 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     instruments = Instruments(premises=plan.premises)
     log = logging_to(terminal.err, plan.log) if plan.log else contextlib.nullcontext()
     sent = collecting(plan.traces, plan.certified.table.blueprint, instruments)
-    with log, sent, contextlib.closing(_listen(plan)) as opened:
+    with log, sent, contextlib.closing(listen(plan)) as opened:
         stamp = file_stamp(plan.handlers_path) if plan.handlers_path else None
         handlers, limits = read_handlers(plan.handlers_path, plan.certified.table)
-        tokens, drawn = _tokens(plan)
+        tokens, drawn = host_tokens(plan)
         runtime = await _open(plan, handlers, limits, instruments)
         try:
             runtime.followed = partial(renew_handlers, plan.handlers_path, runtime, terminal)
@@ -152,7 +153,8 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     return 0
 
 
-def _listen(plan: Plan) -> socket.socket:
+def listen(plan: Plan) -> socket.socket:
+    """The socket that was asked for."""
     from temper.serve.http import open_socket
 
     try:
@@ -166,7 +168,7 @@ def _listen(plan: Plan) -> socket.socket:
         raise MistakeError("wrong-usage", f"--port {plan.port}: a port is a number from 0 to 65535") from None
 
 
-def _tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:
+def host_tokens(plan: Plan) -> tuple[TokenFile, dict[str, str]]:
     """The tokens file, made if it is missing, and the tokens that this machine's user holds."""
     path, home = plan.tokens_path, plan.home
     try:

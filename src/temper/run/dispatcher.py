@@ -415,6 +415,7 @@ class Dispatcher:
             timeout_seconds=self.timeout(effect) / 1000,
             traceparent=traceparent_of(trace),
             tracestate=tracestate_of(trace),
+            tenant=driver.world.tenant,
         )
 
     def trace(self, pending: Pending) -> str:

@@ -65,6 +65,8 @@ class Ask:
     traceparent: str = ""
     """The attempt as W3C Trace Context names it, to be sent on; empty if nobody follows it."""
     tracestate: str = ""
+    tenant: str = ""
+    """Whose it is, where one server has several tenants."""
 
 
 Handler: TypeAlias = Callable[[Ask], Awaitable[object]]
@@ -103,6 +105,7 @@ class World:
     observer: Observer = NOBODY
     tracer: Tracer | None = None
     """Whoever follows what happens; it is among those that `observer` tells, too."""
+    tenant: str = ""
     later: Later | None = None
     """How a write takes its time where no thread is to wait for it: simulation says when it is done."""
 

@@ -51,7 +51,7 @@ class Client:
     ) -> tuple[int, str, bytes]:
         parts = urlsplit(self.url)
         make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        seconds = APPLY_TIMEOUT_SECONDS if operation.name == "apply" else TIMEOUT_SECONDS
+        seconds = APPLY_TIMEOUT_SECONDS if operation.name in {"apply", "apply_to_tenants"} else TIMEOUT_SECONDS
         try:
             connection = make(parts.hostname or "", parts.port, timeout=seconds)
             try:

@@ -28,6 +28,15 @@ class Home:
     folder: Path
 
     @property
+    def tenants(self) -> Path:
+        """Where the tenants of a server that has several lie."""
+        return self.folder / "tenants"
+
+    def tenant(self, name: str) -> Home:
+        """The home of one of them, whose name must be one."""
+        return Home(self.tenants / name)
+
+    @property
     def store(self) -> Path:
         return self.folder / "journal.sqlite"
 
@@ -67,9 +76,10 @@ def homes() -> dict[str, Home]:
     return {path.parent.name: Home(path.parent) for path in sorted(_root().glob("*/server.json"))}
 
 
-def known_homes() -> dict[str, Home]:
-    """Every home in which a journal lies, by blueprint, whether a server runs or not."""
-    return {path.parent.name: Home(path.parent) for path in sorted(_root().glob("*/journal.sqlite"))}
+def known_homes(tenant: str = "") -> dict[str, Home]:
+    """Every home in which a journal lies, a tenant's if one is named, by blueprint, whether a server runs or not."""
+    inner = f"tenants/{tenant}/" if tenant else ""
+    return {path.name: Home(path) for path in sorted(_root().glob("*")) if (path / f"{inner}journal.sqlite").is_file()}
 
 
 def _root() -> Path:

@@ -26,6 +26,10 @@ class Instruments:
     exporter: Exporter | None = None
     tracer: Tracer | None = None
     """Made when the store is open, before the runtime."""
+    tenant: str = ""
+    """Whose they are, where one server has several tenants."""
+    others: tuple[Observer, ...] = ()
+    """Whoever else watches the runtime."""
     pressure: Pressure = field(init=False)
 
     def __post_init__(self) -> None:
@@ -34,4 +38,5 @@ class Instruments:
     @property
     def observer(self) -> Observer:
         """All of them as one."""
-        return Observers((self.meters, self.feed, LogObserver(), *(() if self.tracer is None else (self.tracer,))))
+        followers = () if self.tracer is None else (self.tracer,)
+        return Observers((self.meters, self.feed, LogObserver(self.tenant), *followers, *self.others))

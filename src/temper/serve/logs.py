@@ -77,17 +77,30 @@ class LineFormatter(logging.Formatter):
 class LogObserver:
     """Says what the runtime does by itself: attempts, late timers, transactions that were not kept."""
 
+    def __init__(self, tenant: str = "") -> None:
+        self._tenant = tenant
+
     def committed(self, batch: Batch, seconds: float, flush_seconds: float | None) -> None:
         del batch, seconds, flush_seconds  # one line for each call is enough
 
     def commit_failed(self, error: StoreError) -> None:
-        tell("commit-failed", {"error": type(error).__name__, "because": str(error)}, logging.ERROR)
+        tell(
+            "commit-failed",
+            {"tenant": self._tenant, "error": type(error).__name__, "because": str(error)},
+            logging.ERROR,
+        )
 
     def fired(self, late: int) -> None:
-        tell("timer-fired", {"late_milliseconds": late})
+        tell("timer-fired", {"tenant": self._tenant, "late_milliseconds": late})
 
     def tried(self, tried: Tried) -> None:
-        told = {"effect": tried.effect, "key": tried.key, "entity": tried.entity, "id": tried.id}
+        told = {
+            "tenant": self._tenant,
+            "effect": tried.effect,
+            "key": tried.key,
+            "entity": tried.entity,
+            "id": tried.id,
+        }
         told |= {"attempt": str(tried.number), "end": tried.end, "because": tried.said}
         told |= {"milliseconds": str(tried.ended - tried.started)}
         tell("attempt", told, logging.INFO if tried.end == "answered" else logging.WARNING)

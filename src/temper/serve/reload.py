@@ -96,7 +96,7 @@ class Reloader:
         except ChildFailedError as wrong:
             raise ProblemError("internal-error", f"certification broke down: {wrong}") from None
         if judgement.certified is None:
-            raise _not_certified(judgement)
+            raise not_certified(judgement)
         return judgement
 
     def _covers(self, looks: frozenset[Hashable], live: tuple[Image, ...]) -> bool:
@@ -107,7 +107,8 @@ class Reloader:
         return {look_of(self._runtime.table, image.cell): image for image in live}
 
 
-def _not_certified(judgement: Judgement) -> ProblemError:
+def not_certified(judgement: Judgement) -> ProblemError:
+    """Why a version may not be loaded."""
     properties = [] if judgement.certificate is None else report_json(judgement.certificate)["properties"]
     facts = {
         "reasons": list(judgement.reasons),

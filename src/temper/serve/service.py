@@ -187,7 +187,13 @@ class Service(KeepingService):
         self, entity: str, id_: str | None, action: str, principal: Principal, answer: Response, seconds: float
     ) -> None:
         """Count the call and log it. What nobody declared is no label: a stranger could invent millions."""
-        told_: dict[str, Any] = {"entity": entity, "id": id_, "action": action, "caller": principal.name}
+        told_: dict[str, Any] = {
+            "tenant": self.instruments.tenant,
+            "entity": entity,
+            "id": id_,
+            "action": action,
+            "caller": principal.name,
+        }
         if isinstance(answer, Done):
             outcome = "repeated" if answer.repeated else "applied"
             told_ |= {"id": answer.id, "outcome": outcome, "record": answer.record}

@@ -6,6 +6,9 @@ It is certified apart, and every live instance must have its place in it; otherw
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from temper.cli.building import add_path, pairs
 from temper.cli.connection import add_connection, connect
@@ -24,15 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    found = read(arguments.path)
-    if isinstance(found, Diagnostic):
-        raise MistakeError(found.code, found.message, found.helps[0].text)
+    body = version_body(arguments.path, pairs(arguments.constants, "--set"))
     connection = connect(arguments)
-    body = {
-        "blueprint": _source(found.source),
-        "policies": [_source(policy) for policy in found.policies],
-        "constants": pairs(arguments.constants, "--set"),
-    }
     try:
         answer = connection.ask("apply", body=body)
     except ProblemError as problem:
@@ -47,6 +43,15 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         return 0
     terminal.say("\n".join(applied_lines(answer["before"], answer["table"], answer["changes"])))
     return 0
+
+
+def version_body(path: Path, constants: Mapping[str, str]) -> dict[str, Any]:
+    """The files of a version, as they are sent."""
+    found = read(path)
+    if isinstance(found, Diagnostic):
+        raise MistakeError(found.code, found.message, found.helps[0].text)
+    policies = [_source(policy) for policy in found.policies]
+    return {"blueprint": _source(found.source), "policies": policies, "constants": dict(constants)}
 
 
 def applied_lines(before: str, after: str, changes: list[str]) -> list[str]:

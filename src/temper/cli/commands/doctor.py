@@ -19,6 +19,7 @@ from temper.serve.home import Home, home_of, known_homes
 from temper.serve.operations import operation
 from temper.serve.premises import Premises
 from temper.serve.problem import ProblemError
+from temper.serve.tenants.naming import is_name
 
 SUMMARY = "look whether journal and machine are well"
 STYLES = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red"}
@@ -26,14 +27,17 @@ STYLES = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red"}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blueprint", metavar="NAME", help="whose journal, where .temper holds several")
+    parser.add_argument("--tenant", metavar="NAME", help="the journal of one of several tenants")
     parser.add_argument("--store", type=Path, metavar="PATH", help="a journal elsewhere")
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     from temper.run import SystemClock
 
+    if arguments.tenant and not is_name(arguments.tenant):
+        raise MistakeError("wrong-usage", f"`{arguments.tenant}` is no name of a tenant", "as in --tenant acme")
     home = _home(arguments)
-    path = arguments.store or home.store
+    path = arguments.store or (home.tenant(arguments.tenant) if arguments.tenant else home).store
     if not path.is_file():
         cure = "`temper up` makes it; --store PATH names another"
         raise MistakeError("path-missing", f"there is no journal {path}", cure)
@@ -51,7 +55,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
 def _home(arguments: argparse.Namespace) -> Home:
     if arguments.blueprint or arguments.store:
         return home_of(arguments.blueprint or "")
-    found = known_homes()
+    found = known_homes(arguments.tenant or "")
     if len(found) == 1:
         return next(iter(found.values()))
     said = f"journals of {', '.join(found)} lie here" if found else "no journal lies in .temper of this folder"

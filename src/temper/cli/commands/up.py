@@ -51,6 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     said = "say every call, attempt and timer on the error stream, a line each"
     parser.add_argument("--log", choices=[each.value for each in LogForm], help=said)
+    said = "serve several tenants, each with a journal and principals of its own, at /v1/TENANT/…"
+    parser.add_argument("--tenants", action="store_true", help=said)
     said = "follow what happens, and send it as OTLP over HTTP, as in http://localhost:4318"
     parser.add_argument("--traces", metavar="URL", help=said)
     said = "which part of all traces that begin here is sent, from 0 to 1; 1 if not said"
@@ -60,6 +62,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
+    if arguments.tenants and arguments.store:
+        cure = "leave --store out: each tenant has a journal in .temper/<blueprint>/tenants/<tenant>"
+        raise MistakeError("wrong-usage", "--tenants and --store exclude each other", cure)
     built = build_asked(arguments)
     before = _before(arguments, built)
     if built.table is None:
@@ -193,6 +198,7 @@ def _read(built: Built) -> Read:
 async def _serve(arguments: argparse.Namespace, certified: Certified, found: Read, terminal: Terminal) -> int:
     from temper.cli.collecting import Collected
     from temper.cli.serving import Plan, serve
+    from temper.cli.serving_tenants import serve_tenants
     from temper.serve.logs import LogForm
 
     plan = Plan(
@@ -211,4 +217,4 @@ async def _serve(arguments: argparse.Namespace, certified: Certified, found: Rea
         drain_seconds=max(0.0, arguments.drain),
         traces=None if arguments.traces is None else Collected(arguments.traces, arguments.traces_ratio),
     )
-    return await serve(plan, terminal)
+    return await (serve_tenants(plan, terminal) if arguments.tenants else serve(plan, terminal))

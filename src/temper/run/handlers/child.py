@@ -41,6 +41,7 @@ class Ask:
     timeout_seconds: float
     traceparent: str = ""
     tracestate: str = ""
+    tenant: str = ""
 
 
 Function = Callable[..., Any]

@@ -55,7 +55,7 @@ class _Configured:
     def handlers(self) -> dict[str, Handler]:
         file = self._file
         data = file.read()
-        file.only(data, ("python", "effects", "http", "retention"), "the file")
+        file.only(data, ("python", "effects", "http", "retention", "tenants"), "the file")
         listed = {
             name: file.table(given, f"[effects.{name}]")
             for name, given in file.table(data.get("effects", {}), "[effects]").items()

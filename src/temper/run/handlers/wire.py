@@ -12,7 +12,7 @@ SHOWN_CHARACTERS_MAX = 300
 
 
 def ask_to_json(ask: Ask) -> dict[str, Any]:
-    """What a receiver is sent. The trace is named only if there is one: receivers of old know nothing of it."""
+    """What a receiver is sent. Tenant and trace are named only where there are some, for old receivers."""
     told = {
         "blueprint": ask.blueprint,
         "effect": ask.effect,
@@ -23,7 +23,7 @@ def ask_to_json(ask: Ask) -> dict[str, Any]:
         "entity": ask.entity,
         "id": ask.id,
     }
-    return told | trace_of_ask(ask)
+    return told | ({"tenant": ask.tenant} if ask.tenant else {}) | trace_of_ask(ask)
 
 
 def trace_of_ask(ask: Ask) -> dict[str, str]:

@@ -10,21 +10,23 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 from temper.serve.asking import Answer, Asked, JsonText
 from temper.serve.body import parse_body
 from temper.serve.http.routes import Route, Routes, path_parameters
 from temper.serve.http.streaming import stream
+from temper.serve.instruments import Instruments
 from temper.serve.operation import TRACEPARENT, TRACESTATE, Operation, Permission
 from temper.serve.operations import OPERATIONS, UNBOUNDED, WAITING
 from temper.serve.pressure import RETRY_SECONDS, Held, Pressure
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.service import Service
-from temper.serve.tokens import Principal, Tokens
+from temper.serve.tokens import Principal, TokenFile, Tokens
 
 BODY_BYTES_MAX = 1_000_000
+APPLYING = frozenset({"apply", "apply_to_tenants"})
 APPLY_BYTES_MAX = 8_000_000
 """A new version comes with its policies."""
 PASSED_BY_BYTES_MAX = 64_000_000
@@ -41,6 +43,13 @@ Said: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes | AsyncGenerator[s
 NO_STORE = (b"cache-control", b"no-store")
 
 
+class Serves(Protocol):
+    """What has a method for each operation, is watched with instruments, and knows whose token is whose."""
+
+    tokens: TokenFile
+    instruments: Instruments
+
+
 class GoneError(Exception):
     """Whoever asked is not there any more."""
 
@@ -48,12 +57,13 @@ class GoneError(Exception):
 class Application:
     """Serves `service`. It holds no state of its own."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Serves, operations: Iterable[Operation] = OPERATIONS) -> None:
         self._service = service
         self._pressure: Pressure = service.instruments.pressure
-        self._routes = Routes(OPERATIONS)
+        operations = tuple(operations)
+        self._routes = Routes(operations)
         self._tokens: Tokens | None = None
-        self._performs: dict[str, Perform] = {each.name: getattr(service, each.name) for each in OPERATIONS}
+        self._performs: dict[str, Perform] = {each.name: getattr(service, each.name) for each in operations}
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -121,10 +131,10 @@ class Application:
         """Who asks. A token is needed always, on loopback too: everything on a machine can reach loopback."""
         if operation.permission is Permission.NONE:
             return None
-        scheme, _, token = (_header(headers, b"authorization") or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        token = token_in(headers)
+        if token is None:
             raise ProblemError("no-token", "send the header `Authorization: Bearer TOKEN`")
-        principal = self._known().holder(token.strip())
+        principal = self._known().holder(token)
         if principal is None:
             raise ProblemError("unknown-token", "the token is in no line of the tokens file")
         if operation.permission is Permission.OPERATOR and not principal.operator:
@@ -152,6 +162,21 @@ def application(service: Service) -> Application:
     return Application(service)
 
 
+def token_in(headers: Headers) -> str | None:
+    """The token that a request shows."""
+    scheme, _, token = (_header(headers, b"authorization") or "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+async def problem_answer(problem: ProblemError, send: Send) -> None:
+    """Answer a problem, for who answers before an application is asked."""
+    status, headers, content = _problem(problem)
+    assert isinstance(content, bytes), "a problem is said at once"
+    headers.append((b"content-length", str(len(content)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
 def _header(headers: Headers, wanted: bytes) -> str | None:
     """The first header of this name, which is in lower case."""
     for name, value in headers:
@@ -176,7 +201,7 @@ async def _asked(
         raise ProblemError("bad-request", f"{operation.name} takes no parameter `{next(iter(query))}`")
     body = None
     if operation.body is not None:
-        bytes_max = APPLY_BYTES_MAX if operation.name == "apply" else BODY_BYTES_MAX
+        bytes_max = APPLY_BYTES_MAX if operation.name in APPLYING else BODY_BYTES_MAX
         body = parse_body(await _read(receive, bytes_max, held))
     return Asked(principal, given, query, body)
 

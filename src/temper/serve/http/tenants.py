@@ -1,0 +1,70 @@
+"""A server of several tenants as an ASGI application: whose address it is, whose token, and whether there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from temper.serve.http.app import Application, Receive, Send, problem_answer, token_in
+from temper.serve.problem import ProblemError
+from temper.serve.tenants.host import HostService
+from temper.serve.tenants.limits import over_limit
+from temper.serve.tenants.operations import HOST_OPERATIONS
+from temper.serve.tenants.tenant import Tenant
+from temper.serve.tenants.tenants import Tenants, unknown_tenant
+from temper.serve.tokens import hash_of
+
+OF_ALL = "tenants"
+ROOT = ("/health", "/healthz", "/readyz", "/metrics", "/openapi.json")
+"""Addresses without a version in front."""
+
+
+class TenantsApplication:
+    """Gives each request to whom it is for. A stranger cannot tell which tenants there are."""
+
+    def __init__(self, tenants: Tenants, host: HostService) -> None:
+        self._tenants, self._host = tenants, host
+        self._host_application = Application(host, HOST_OPERATIONS)
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        name, slash, rest = path.removeprefix("/v1/").partition("/")
+        if scope["type"] != "http" or not path.startswith("/v1/") or name == OF_ALL:
+            await self._host_application(scope, receive, send)
+            return
+        try:
+            tenant = self._admitted(name, scope)
+            async with self._tenants.entered(tenant) as opened:
+                inner = {**scope, "path": inner_path(f"{slash}{rest}")}
+                await opened.application(inner, receive, send)
+        except ProblemError as problem:
+            await problem_answer(problem, send)
+
+    def _admitted(self, name: str, scope: Mapping[str, Any]) -> Tenant:
+        """The tenant, if the token is one of its and it asks no more than it may."""
+        token = token_in(scope["headers"])
+        if token is None:
+            raise ProblemError("no-token", "send the header `Authorization: Bearer TOKEN`")
+        tenant = self._tenants.find(name)
+        if tenant is None:
+            hash_of(token)  # as long as it takes to look one up
+            raise unknown_tenant(name)
+        if tenant.holder(token) is None:
+            raise unknown_tenant(name)
+        limits = tenant.limits
+        if seconds := tenant.rate.take():
+            self._host.refused.add(tenant=name, what="rate")
+            raise over_limit("more requests a second come", limits.calls_per_second, seconds)
+        if tenant.users >= 2 * limits.requests:
+            self._host.refused.add(tenant=name, what="requests")
+            raise over_limit(f"{tenant.users:,} requests and streams are under way", 2 * limits.requests, 1.0)
+        return tenant
+
+
+def inner_path(rest: str) -> str:
+    """The address as the tenant's own application knows it.
+
+    >>> inner_path("/deploy/Deploy/d1"), inner_path("/v1/deploy/Deploy/d1"), inner_path("/metrics")
+    ('/v1/deploy/Deploy/d1', '/v1/deploy/Deploy/d1', '/metrics')
+    """
+    return rest if rest in ROOT or rest.startswith(("/v1/", "/explain/")) else f"/v1{rest}"

@@ -1,0 +1,105 @@
+"""`temper up --tenants` as a process, and the commands that ask one tenant: what an operator does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+
+import pytest
+
+from support.up import Up, temper
+
+pytestmark = pytest.mark.slow
+
+
+BELLS = """\
+temper: 1
+blueprint: bells
+roles: [clerk]
+effects:
+  ring: {outcomes: {rung: {}}, delivery: keyed}
+entities:
+  Door:
+    states: [shut, ringing, open]
+    waits: [shut, open]
+    actions:
+      build: {by: clerk, from: new, to: shut}
+      bell:
+        by: clerk
+        from: shut
+        to: ringing
+        do: [{effect: ring, then: {rung: opened, unknown: opened}}]
+      opened: {from: ringing, to: open}
+scope:
+  instances: {Door: 1}
+  principals: {ann: [clerk]}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "bells").mkdir()
+    (tmp_path / "bells" / "bells.yaml").write_text(BELLS)
+    (tmp_path / "bells" / "handlers.py").write_text("def ring():\n    return 'rung'\n")
+    return tmp_path
+
+
+def served(folder) -> Up:
+    up = Up(folder, "bells", "--tenants", "--watch", "--port", "0")
+    up.wait_for("to tenants at")
+    return up
+
+
+def test_tenants_from_the_first_call_over_a_kill_to_a_version_for_all(folder) -> None:
+    up = served(folder)
+    for name in ("acme", "zeta"):
+        made = temper(folder, "tenants", "create", name)
+        assert made.returncode == 0, made.stderr
+    for action in ("build", "bell"):
+        ran = temper(folder, "call", "Door", "d", action, "--as", "ann", TEMPER_TENANT="acme")
+        assert ran.returncode == 0, ran.stderr
+    up.end(signal.SIGKILL)
+
+    up = served(folder)
+    # Whoever had something pending or armed goes on by itself.
+    listed = json.loads(temper(folder, "tenants", "list", "--json").stdout)["tenants"]
+    assert [each["tenant"] for each in listed] == ["acme", "zeta"]
+    log = temper(folder, "log", "d", "--tenant", "acme")
+    assert [line.split()[3] for line in log.stdout.splitlines()[1:4]] in (
+        ["build", "bell"],
+        ["build", "bell", "opened"],
+    )
+    assert temper(folder, "list", "Door", "--tenant", "zeta").stdout == "none\n"
+    examined = temper(folder, "doctor", "--tenant", "acme")
+    assert "ready at http" in examined.stdout, examined.stderr
+    assert temper(folder, "backup", "--tenant", "acme").returncode == 0
+    refused = temper(folder, "apply", "bells", "--tenant", "acme")
+    assert refused.stderr.startswith("error[version-for-all]: ")
+
+    path = folder / "bells" / "bells.yaml"
+    path.write_text(path.read_text().replace("roles: [clerk]", "roles: [clerk, guest]"))
+    up.wait_for("is offered to all tenants; acme, zeta has it now")
+
+    for kept in (folder / ".temper" / "bells" / "tenants").rglob("*.*"):
+        assert stat.S_IMODE(kept.stat().st_mode) & 0o077 == 0, kept
+    assert temper(folder, "tenants", "archive", "zeta").returncode == 0
+    gone = temper(folder, "list", "Door", "--tenant", "zeta", "--token", "any")
+    assert gone.stderr.startswith("error[unknown-tenant]: ")
+    assert up.end() == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up", "bells", "--tenants", "--store", "x.sqlite"),
+        ("tenants", "create"),
+        ("tenants", "list", "acme"),
+        ("list", "Door", "--tenant", "../x", "--server", "http://127.0.0.1:9", "--blueprint", "bells"),
+        ("doctor", "--tenant", "../x"),
+    ],
+)
+def test_what_makes_no_sense_is_said(folder, words) -> None:
+    ran = temper(folder, *words)
+    assert ran.returncode == 2, ran.stdout
+    assert ran.stderr.startswith("error[wrong-usage]: "), ran.stderr
