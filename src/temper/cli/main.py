@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import keyword
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -157,11 +158,12 @@ def _contradiction() -> type[ContradictionError]:
 
 
 def _file_names() -> tuple[str, ...]:
-    return tuple(path.stem for path in COMMANDS.glob("*.py") if not path.stem.startswith("_"))
+    """A file whose command is a word of Python ends in `_`."""
+    return tuple(path.stem.removesuffix("_") for path in COMMANDS.glob("*.py") if not path.stem.startswith("_"))
 
 
 def _from_file(name: str) -> FileCommand:
-    return FileCommand(importlib.import_module(f"temper.cli.commands.{name}"))
+    return FileCommand(importlib.import_module(f"temper.cli.commands.{name}{'_' * keyword.iskeyword(name)}"))
 
 
 def _unknown(name: str, terminal: Terminal) -> int:

@@ -7,7 +7,6 @@ the environment is sent along, so that the call is a part of that trace.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from temper.cli.building import pairs
 from temper.cli.connection import Connection, add_connection, connect
 from temper.cli.terminal import Terminal
+from temper.serve.arguments import read_args
 
 SUMMARY = "call an action of an instance"
 TRACE = ("traceparent", "tracestate")
@@ -50,15 +50,6 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def read_args(texts: Mapping[str, str], schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as JSON, each read as its parameter's type asks.
-
-    >>> read_args({"text": "5", "n": "5"}, {"text": {"type": "string"}, "n": {"type": "integer"}})
-    {'text': '5', 'n': 5}
-    """
-    return {name: _read(text, schemas.get(name, {})) for name, text in texts.items()}
-
-
 def applied_lines(answer: Mapping[str, Any]) -> list[str]:
     """What an applied call did, for people."""
     again = " (it was applied before, under the same key)" if answer["repeated"] else ""
@@ -72,20 +63,3 @@ def _schemas(connection: Connection, arguments: argparse.Namespace) -> Mapping[s
     drawn = "-" if arguments.id == "-" else arguments.id
     options: Sequence[Mapping[str, Any]] = connection.ask("can", {"entity": arguments.entity, "id": drawn})["actions"]
     return next((option["params"] for option in options if option["action"] == arguments.action), {})
-
-
-def _read(text: str, schema: Mapping[str, Any]) -> Any:
-    if "anyOf" in schema:
-        first, *others = schema["anyOf"]
-        return None if text in {"None", "null"} and {"type": "null"} in others else _read(text, first)
-    match schema.get("type"):
-        case "string":
-            return text
-        case "array" if not text.startswith("["):
-            return [_read(part.strip(), schema.get("items", {})) for part in text.split(",") if part.strip()]
-        case "boolean" if text in {"True", "False"}:
-            return text == "True"
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
