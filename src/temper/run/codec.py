@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from temper.machine import (
@@ -15,6 +16,7 @@ from temper.machine import (
     Effecting,
     Message,
     Refusal,
+    Site,
     Spawning,
     Value,
     absent,
@@ -60,36 +62,46 @@ def record_text(version: Version, record: Record, made: Sequence[str]) -> str:
     written = f'{{"number":{record.number},"at":{record.at},"table":"{record.table}"'
     if entity:
         written += f',"entity":{quoted(entity)},"id":{quoted(id_)}'
-    # Spelled out, for `getattr` in a loop takes as long as all the rest: what most records have stands first.
-    if record.rule:
-        written += f',"rule":{quoted(record.rule)}'
-    if record.cause:
-        written += f',"cause":{quoted(record.cause)}'
-    if record.caller:
-        written += f',"caller":{quoted(record.caller)}'
-    if record.gate:
-        written += f',"gate":{quoted(record.gate)}'
-    if record.case is not None:
-        written += f',"case":{record.case}'
-    if record.before:
-        written += f',"before":{quoted(record.before)}'
-    if record.effect:
-        written += f',"effect":{quoted(record.effect)}'
-    if record.outcome:
-        written += f',"outcome":{quoted(record.outcome)}'
-    if record.note:
-        written += f',"note":{quoted(record.note)}'
+    written += _occasion(
+        *(record.rule, record.cause, record.caller, record.gate, record.case, record.before),
+        *(record.effect, record.outcome, record.note),
+    )
     if record.trace:
         written += f',"trace":{quoted(record.trace)}'
-    if record.roles:
-        written += f',"roles":[{",".join(map(quoted, record.roles))}]'
-    if record.action:
-        written += f',"action":{quoted(record.action)}'
+    written += _deed(record.roles, record.action)
     if record.args:
         written += f',"args":{version.params[entity, record.action].write_pairs(record.args)}'
     if record.fields:
         written += f',"fields":{version.outcomes[record.effect, record.outcome].write_pairs(record.fields)}'
     return f"{written}{_changes_text(version, record, made)}}}"
+
+
+@lru_cache(maxsize=1024)  # the same people do the same things in the same states
+def _occasion(
+    rule: str,
+    cause: str,
+    caller: str | None,
+    gate: str,
+    case: int | None,
+    before: str,
+    effect: str,
+    outcome: str,
+    note: str,
+) -> str:
+    """Why it happened: a part of a record that is one of few."""
+    told = {"rule": rule, "cause": cause, "caller": caller, "gate": gate, "case": case, "before": before}
+    told |= {"effect": effect, "outcome": outcome, "note": note}
+    return _members({name: value for name, value in told.items() if value is not None and value != ""})
+
+
+@lru_cache(maxsize=1024)
+def _deed(roles: tuple[str, ...], action: str) -> str:
+    return _members({name: value for name, value in (("roles", roles), ("action", action)) if value})
+
+
+def _members(data: Mapping[str, Any]) -> str:
+    """What stands in an object, to go on behind what stands in it already."""
+    return f",{text(data)[1:-1]}" if data else ""
 
 
 def _changes_text(version: Version, record: Record, made: Sequence[str]) -> str:
@@ -100,7 +112,8 @@ def _changes_text(version: Version, record: Record, made: Sequence[str]) -> str:
         if record.data is not None:
             written += f',"data":{columns.write(record.data)}'
         elif record.changes:
-            one = [f"{quoted(columns.names[at])}:{columns.writes[at](value)}" for at, value in record.changes]
+            members = columns.members
+            one = [members[at](value) for at, value in record.changes]
             written += f',"set":{{{",".join(one)}}}'
     if record.stepped:
         written += ',"stepped":true'
@@ -123,11 +136,11 @@ def delivery_text(version: Version, delivery: Delivery) -> str:
     """The JSON text of `delivery_to_json`."""
     if not isinstance(delivery, Effecting):
         return text(delivery_to_json(version.table, delivery))
-    entity, action, case, position = delivery.site
+    effect = delivery.effect
     return (
-        f'{{"kind":"effect","effect":{quoted(delivery.effect)},"round":{delivery.round}'
-        f',"owner":{pair_text(delivery.owner)},"site":[{quoted(entity)},{quoted(action)},{case},{position}]'
-        f',"args":{version.asks[delivery.effect].write_pairs(delivery.args)}'
+        f'{{"kind":"effect","effect":{quoted(effect)},"round":{delivery.round}'
+        f',"owner":{pair_text(delivery.owner)},"site":{_site_text(delivery.site)}'
+        f',"args":{version.asks[effect].write_pairs(delivery.args)}'
         f',"stamp":{delivery.stamp},"seq":{delivery.seq}}}'
     )
 
@@ -136,6 +149,11 @@ def pending_text(version: Version, pending: Pending) -> str:
     """The text of a delivery as its row and its record have it: with its trace, if somebody follows it."""
     written = delivery_text(version, pending.delivery)
     return written if not pending.trace else f'{written[:-1]},"trace":{quoted(pending.trace)}}}'
+
+
+@lru_cache(maxsize=1024)
+def _site_text(site: Site) -> str:
+    return text(site)
 
 
 def _changes_to_json(version: Version, record: Record) -> dict[str, Any]:
@@ -255,7 +273,7 @@ def pending_from_row(version: Version, row: PendingRow) -> Pending:
 def cell_row(version: Version, instance: Instance) -> CellRow:
     """The row of an instance. Its pending effects have rows of their own."""
     cell = instance.cell
-    due = min((due for _, due in cell.timers), default=None)
+    due = min([due for _, due in cell.timers], default=None)
     return CellRow(
         cell.entity,
         cell.id,

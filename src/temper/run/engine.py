@@ -7,9 +7,9 @@ The driver obeys the commands in order and passes none on before the `Append` in
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias, assert_never
 
 from temper.machine import (
@@ -74,8 +74,7 @@ class Moment(NamedTuple):
     stride: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(NamedTuple):
     """A person calls. `taken`: the id belongs to a spawn that is still pending."""
 
     action: str
@@ -199,9 +198,15 @@ def _changed(data: tuple[Value, ...], changes: tuple[tuple[int, Value], ...]) ->
 
 def _lanes(effects: tuple[Pending, ...], record: Record) -> tuple[Pending, ...]:
     """Own effects that are still pending, by place: one that is asked again stays where the old one was."""
-    gone = {*record.consumed, *record.withdrawn}
-    made = (pending for pending in record.made if isinstance(pending.delivery, Effecting))
-    return tuple(sorted((*(p for p in effects if p.key not in gone), *made), key=lambda pending: pending.place))
+    gone = (*record.consumed, *record.withdrawn)
+    found = [pending for pending in effects if pending.key not in gone]
+    found += [pending for pending in record.made if isinstance(pending.delivery, Effecting)]
+    found.sort(key=_BY_PLACE)
+    return tuple(found)
+
+
+_BY_PLACE = itemgetter(0)
+"""A `Pending` begins with its place."""
 
 
 # A person calls
@@ -427,12 +432,13 @@ def _stepped(
     """The record of an applied call: what is different in the cell, what is handed on, what is withdrawn."""
     cell, deliveries, case, permitted_by = applied
     born = before.control == NEW
-    places = itertools.count(moment.place, moment.stride)
-    made = tuple(Pending(next(places), 0, delivery) for delivery in deliveries) if deliveries else ()
+    made: tuple[Pending, ...] = ()
     withdrawn: tuple[tuple[int, int], ...] = ()
-    if made:
-        settled = record.consumed
-        waiting = tuple(pending for pending in instance.effects if pending.key not in settled)
+    if deliveries:
+        made = tuple([Pending(moment.place + at * moment.stride, 0, each) for at, each in enumerate(deliveries)])
+        waiting = instance.effects
+        if record.consumed:
+            waiting = tuple(pending for pending in waiting if pending.key not in record.consumed)
         made, withdrawn = _withdraw(version, waiting, made)
     return record._replace(
         gate=permitted_by,
@@ -453,7 +459,7 @@ def _differences(before: tuple[Value, ...], after: tuple[Value, ...]) -> tuple[t
     if before is after:
         return ()
     pairs = enumerate(zip(before, after, strict=True))
-    return tuple((index, new) for index, (old, new) in pairs if old is not new and old != new)
+    return tuple([(index, new) for index, (old, new) in pairs if old is not new and old != new])
 
 
 def _withdraw(
@@ -464,7 +470,7 @@ def _withdraw(
     withdrawn: list[tuple[int, int]] = []
     for pending in made:
         if (effect := _replaces(version, pending.delivery)) is not None:
-            withdrawn += (p.key for p in waiting if _asks(p, effect) and p.key not in withdrawn)
+            withdrawn += [p.key for p in waiting if _asks(p, effect) and p.key not in withdrawn]
             kept = [p for p in kept if not _asks(p, effect)]
         kept.append(pending)
     return tuple(kept), tuple(withdrawn)
@@ -486,10 +492,11 @@ def _append(instance: Instance, record: Record) -> Advanced:
     """The record, and everything that follows from it once it is durable."""
     after = absorb(instance, record)
     commands: list[Command] = [Append(record)]
-    if after.effects or instance.effects:
-        before = {pending.key for pending in first_of_lanes(instance.effects)}
-        commands += (Attempt(pending) for pending in first_of_lanes(after.effects) if pending.key not in before)
-    commands += (Carry(pending) for pending in record.made if not isinstance(pending.delivery, Effecting))
+    if after.effects is not instance.effects:
+        before = [pending.key for pending in first_of_lanes(instance.effects)]
+        commands += [Attempt(pending) for pending in first_of_lanes(after.effects) if pending.key not in before]
+    if record.made:
+        commands += [Carry(pending) for pending in record.made if not isinstance(pending.delivery, Effecting)]
     if record.timers:
-        commands.append(Schedule(record.address, min(due for _, due in record.timers)))
+        commands.append(Schedule(record.address, min([due for _, due in record.timers])))
     return after, tuple(commands)

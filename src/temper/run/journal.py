@@ -23,9 +23,10 @@ class Journal:
     """Gathers writes until `take` makes a batch of them."""
 
     def __init__(self, head: Head, under: str | None = None) -> None:
-        self._head = head
+        self._begun = head
         self._under = under
-        self._witnessed = (head.record, head.place)
+        self._commit, self._record, self._place, self._chain = head.commit, head.record, head.place, head.chain
+        self._last_record, self._last_place = head.record, head.place
         self._changed: dict[Address, tuple[Version, Instance]] = {}
         self._batch = Batch(head)
         self._is_empty = True
@@ -33,7 +34,12 @@ class Journal:
     @property
     def head(self) -> Head:
         """Where the chain stands with everything that was gathered so far."""
-        return self._head
+        return self._begun._replace(commit=self._commit, record=self._record, place=self._place, chain=self._chain)
+
+    @property
+    def stride(self) -> int:
+        """How far apart the numbers lie that this node gives."""
+        return self._begun.stride
 
     @property
     def records(self) -> int:
@@ -42,22 +48,22 @@ class Journal:
 
     @property
     def next_record(self) -> int:
-        return self._head.number_after(max(self._head.record, self._witnessed[0]))
+        return self._begun.number_after(self._last_record)
 
     @property
     def next_place(self) -> int:
         """Where several nodes give numbers, beyond that of its record, so that who witnesses it goes beyond both."""
-        last = max(self._head.place, self._witnessed[1])
-        return self._head.number_after(last if self._head.stride == 1 else max(last, self.next_record))
+        begun, last = self._begun, self._last_place
+        return begun.number_after(last if begun.stride == 1 else max(last, self.next_record))
 
     def witness(self, record: int, place: int) -> None:
         """Numbers that other nodes gave to what the next step rests on: those that come now are higher."""
-        self._witnessed = (max(self._witnessed[0], record), max(self._witnessed[1], place))
+        self._last_record, self._last_place = max(self._last_record, record), max(self._last_place, place)
 
     @property
     def identity(self) -> str:
         """Drawn once for each store; idempotency keys of effects begin with it."""
-        return self._head.identity
+        return self._begun.identity
 
     @property
     def is_empty(self) -> bool:
@@ -65,19 +71,22 @@ class Journal:
 
     def append(self, version: Version, record: Record, after: Instance | None) -> None:
         """Write a record, the instance after it (None if there is none to keep) and what it did to deliveries."""
-        assert record.number == self.next_record, f"record {record.number} where {self.next_record} is due"
+        number, address = record.number, record.address
+        assert number == self.next_record, f"record {number} where {self.next_record} is due"
         made = [pending_text(version, pending) for pending in record.made]
         body = record_text(version, record, made)
-        chain = chained(self._head.chain, body)
-        place = max((self._head.place, *(pending.place for pending in record.made)))
-        self._head = self._head._replace(record=record.number, place=place, chain=chain)
-        self._batch.records.append(RecordRow(record.number, *record.address, record.at, body, chain))
+        self._record = self._last_record = number
+        self._chain = chain = chained(self._chain, body)
+        batch = self._batch
+        batch.records.append(RecordRow(number, address.entity, address.id, record.at, body, chain))
         if after is not None:
-            self._changed[record.address] = (version, after)
+            self._changed[address] = (version, after)
         if record.consumed or record.withdrawn:
             self._remove((*record.consumed, *record.withdrawn))
         for pending, written in zip(record.made, made, strict=True):
-            self._batch.made[pending.place] = pending_row(version, pending, written)
+            batch.made[pending.place] = pending_row(version, pending, written)
+            self._place = max(self._place, pending.place)
+            self._last_place = max(self._last_place, pending.place)
         self._is_empty = False
 
     def _remove(self, keys: Iterable[tuple[int, int]]) -> None:
@@ -146,10 +155,10 @@ class Journal:
     def take(self) -> Batch:
         """Everything gathered, as one transaction; gathering starts anew behind it."""
         batch = self._batch
-        self._head = self._head._replace(commit=self._head.commit + 1)
-        batch.head, batch.under = self._head, self._under
+        self._commit += 1
+        batch.head, batch.under = self.head, self._under
         batch.cells = {address: cell_row(version, after) for address, (version, after) in self._changed.items()}
-        self._batch, self._changed, self._is_empty = Batch(self._head), {}, True
+        self._batch, self._changed, self._is_empty = Batch(batch.head), {}, True
         return batch
 
 

@@ -103,6 +103,8 @@ def kind_of(delivery: Delivery) -> str:
 
 def first_of_lanes(effects: tuple[Pending, ...]) -> tuple[Pending, ...]:
     """The pending effects that may be attempted now: of each effect the first."""
+    if len(effects) < 2:
+        return effects
     firsts: dict[str, Pending] = {}
     for pending in effects:
         assert isinstance(pending.delivery, Effecting), "lanes hold effects"

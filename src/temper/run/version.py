@@ -35,7 +35,7 @@ from temper.machine import (
     templates,
     to_json,
 )
-from temper.run.wording import Write, text, value_writer, writer
+from temper.run.wording import Write, WritePairs, member_writer, pairs_writer, text, writer
 
 Encode = Callable[[Value], Any]
 Decode = Callable[[Any], Value]
@@ -52,8 +52,10 @@ class Columns:
     """Only the places whose values are not JSON as they are."""
     write: Write
     """All values as JSON text."""
-    writes: tuple[Callable[[Any], str], ...]
-    """Each value as JSON text, by its place."""
+    write_pairs: WritePairs
+    """The same for values that come with their names; quickly if they are all there, in their order."""
+    members: tuple[Callable[[Any], str], ...]
+    """Each value with its name as JSON text, by its place."""
     readers: Mapping[str, Decode]
     """By name: what reads JSON data that is given from outside."""
 
@@ -68,12 +70,6 @@ class Columns:
         for index, _, decode in self.coded:
             values[index] = decode(values[index])
         return tuple(values)
-
-    def write_pairs(self, pairs: Args) -> str:
-        """Values that come with their names as JSON text: quickly if they are all there, in their order."""
-        if len(pairs) == len(self.names) and all(pair[0] == name for pair, name in zip(pairs, self.names, strict=True)):
-            return self.write([value for _, value in pairs])
-        return text(self.encode_pairs(pairs))
 
     def encode_pairs(self, pairs: Args) -> dict[str, Any]:
         """The same for values that come with their names, perhaps not all of them."""
@@ -158,9 +154,14 @@ def columns(places: Any) -> Columns:
     coded = tuple((i, _encoder(t), _decoder(t)) for i, (_, t) in enumerate(pairs) if not _is_plain(t))
     names = tuple(name for name, _ in pairs)
     index = {name: i for i, name in enumerate(names)}
-    writes = tuple(value_writer(type_) for _, type_ in pairs)
+    types = tuple(type_ for _, type_ in pairs)
+
+    def some(found: Args) -> str:
+        return text({name: to_json(types[index[name]], value) for name, value in found})
+
+    members = tuple(member_writer(name, type_) for name, type_ in pairs)
     readers = {name: _reader(type_) for name, type_ in pairs}
-    return Columns(names, tuple(t for _, t in pairs), index, coded, writer(pairs), writes, readers)
+    return Columns(names, types, index, coded, writer(pairs), pairs_writer(pairs, some), members, readers)
 
 
 def is_single(version: Version, address: Address) -> bool:

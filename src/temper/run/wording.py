@@ -29,6 +29,11 @@ from temper.machine import (
 Write: TypeAlias = Callable[[Sequence[Value]], str]
 """Values in the order of their places, as one JSON object by name."""
 
+WritePairs: TypeAlias = Callable[[Sequence[tuple[str, Any]]], str]
+"""The same for values that come with their names.
+
+These functions are generated source, as steps are: what they write is fixed but for the values."""
+
 quoted: Callable[[str], str] = encode_basestring_ascii
 """A text as a JSON string."""
 _ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -45,14 +50,66 @@ def writer(places: Iterable[tuple[str, Type]]) -> Write:
     >>> writer([("note", StrType()), ("count", IntType()), ("owner", OptionType(StrType()))])(("a", 3, None))
     '{"note":"a","count":3,"owner":null}'
     """
-    named = list(places)
-    template = "{" + ",".join(f"{quoted(name).replace('%', '%%')}:%s" for name, _ in named) + "}"
-    writes = [value_writer(type_) for _, type_ in named]
+    named, given = list(places), _Given()
+    source = f"lambda values: {given.object(named, [f'values[{at}]' for at in range(len(named))])}"
+    return given.function(source)
 
-    def write(values: Sequence[Value]) -> str:
-        return template % tuple([one(value) for one, value in zip(writes, values, strict=True)])
 
-    return write
+def pairs_writer(places: Iterable[tuple[str, Type]], otherwise: WritePairs) -> WritePairs:
+    """As `writer`, for values that come with their names; `otherwise` writes those that lack some or stand differently.
+
+    >>> write = pairs_writer([("a", IntType()), ("b", IntType())], repr)
+    >>> write((("a", 1), ("b", 2))), write((("b", 2),))
+    ('{"a":1,"b":2}', "(('b', 2),)")
+    """
+    named, given = list(places), _Given()
+    there = [f"len(pairs) == {len(named)}"]
+    there += [f"pairs[{at}][0] == {given.name(name)}" for at, (name, _) in enumerate(named)]
+    written = given.object(named, [f"pairs[{at}][1]" for at in range(len(named))])
+    return given.function(f"lambda pairs: {written} if {' and '.join(there)} else {given.name(otherwise)}(pairs)")
+
+
+def member_writer(name: str, type_: Type) -> Callable[[Any], str]:
+    """What writes one value with its name, as it stands in an object.
+
+    >>> member_writer("owner", OptionType(StrType()))("ann")
+    '"owner":"ann"'
+    """
+    given = _Given()
+    return given.function(f"lambda value: f'{{{given.name(f'{quoted(name)}:')}}}{{{given.value(type_, 'value')}}}'")
+
+
+class _Given:
+    """What the source of a writer reads. Names and texts are bound and never spelled, whatever stands in them."""
+
+    def __init__(self) -> None:
+        self._bound: dict[str, Any] = {"__builtins__": {}, "quoted": quoted, "len": len}
+
+    def name(self, value: object) -> str:
+        name = f"k{len(self._bound)}"
+        self._bound[name] = value
+        return name
+
+    def object(self, named: Sequence[tuple[str, Type]], values: Sequence[str]) -> str:
+        """An f-string that writes one JSON object out of these values."""
+        parts = []
+        for at, ((name, type_), value) in enumerate(zip(named, values, strict=True)):
+            before = self.name(f"{',' if at else '{'}{quoted(name)}:")
+            parts.append(f"{{{before}}}{{{self.value(type_, value)}}}")
+        return f"f'{''.join(parts)}}}}}'" if parts else self.name("{}")
+
+    def value(self, type_: Type, value: str) -> str:
+        """A value as text, or as an int, which an f-string writes as JSON does."""
+        inner = type_.of if isinstance(type_, OptionType) else type_
+        if isinstance(inner, StrType | EnumType | PrincipalType | RefType):
+            return f"{self.name('null')} if {value} is None else quoted({value})"
+        if isinstance(inner, IntType):
+            return f"{self.name('null')} if {value} is None else {value}"
+        return f"{self.name(value_writer(type_))}({value})"
+
+    def function(self, source: str) -> Callable[[Any], str]:
+        made: Callable[[Any], str] = eval(source, self._bound)  # noqa: S307 - our own source, no blueprint text in it
+        return made
 
 
 def keys_text(keys: Iterable[tuple[int, int]]) -> str:
