@@ -258,11 +258,11 @@ def test_check_reads_only_what_it_needs() -> None:
         "asyncio",
         "cedarpy",
         "http.client",
+        "httptools",
         "httpx",
         "multiprocessing",
         "socket",
         "sqlite3",
-        "uvicorn",
     }
     ours = {"temper.machine.relation", "temper.machine.row", "temper.run", "temper.serve.http", "temper.verify"}
     assert not loaded & (heavy | ours)

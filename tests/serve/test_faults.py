@@ -82,7 +82,7 @@ def test_a_runtime_that_closes_takes_no_calls(tmp_path) -> None:
 def test_a_mistake_of_ours_is_said_without_its_insides(tmp_path, monkeypatch, caplog) -> None:
     with serving(uncertified(table_of(TEXT)), tmp_path, principals=PEOPLE) as running:
         monkeypatch.setattr(running.runtime, "read", lambda *_: 1 // 0)
-        with caplog.at_level(logging.CRITICAL, "uvicorn.error"):
+        with caplog.at_level(logging.CRITICAL, "temper.serve"):
             problem = running.problem("ann", "get", entity="Note", id="n1")
         assert (problem.code, problem.status) == ("internal-error", 500)
         assert "ZeroDivision" not in str(problem.facts) + problem.detail

@@ -15,7 +15,7 @@ from temper.pipeline import Read, build_read
 from temper.report import Source
 from temper.run import Handler, ManualClock, MemoryStore, Runtime, SeededChance, World, open_runtime
 from temper.serve.client import Client
-from temper.serve.http import application, open_socket, server_of, url_of
+from temper.serve.http import Server, application, open_socket, url_of
 from temper.serve.instruments import Instruments
 from temper.serve.operations import operation
 from temper.serve.problem import ProblemError
@@ -114,12 +114,12 @@ def serving(
         assert isinstance(runtime, Runtime), runtime
         service = Service(runtime, TokenFile(path), Reloader(runtime, tell=told.append), watched)
         opened = open_socket("127.0.0.1", 0)
-        server = server_of(application(service))
+        server = Server(application(service))
         held.update(runtime=runtime, url=url_of(opened))
-        task = asyncio.create_task(server.serve(sockets=[opened]))
+        task = asyncio.create_task(server.serve(opened))
         ready.set()
         await stop.wait()
-        server.should_exit = True
+        server.stop()
         await task
         opened.close()
         await runtime.close()

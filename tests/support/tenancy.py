@@ -16,7 +16,7 @@ from temper.pipeline import Read
 from temper.report import Source
 from temper.run import Handler, ManualClock, SeededChance
 from temper.serve.client import Client
-from temper.serve.http import open_socket, server_of, url_of
+from temper.serve.http import Server, open_socket, url_of
 from temper.serve.http.tenants import TenantsApplication
 from temper.serve.instruments import Instruments
 from temper.serve.operations import OPERATIONS
@@ -112,13 +112,13 @@ def tenancy(
         instruments.draining.hear(tenants.drain)
         host = HostService(tenants, making, TokenFile(path), instruments)
         opened = open_socket("127.0.0.1", 0)
-        server = server_of(TenantsApplication(tenants, host))
+        server = Server(TenantsApplication(tenants, host))
         held.update(url=url_of(opened), tenants=tenants)
         await tenants.begin()
-        task = asyncio.create_task(server.serve(sockets=[opened]))
+        task = asyncio.create_task(server.serve(opened))
         ready.set()
         await stop.wait()
-        server.should_exit = True
+        server.stop()
         await task
         opened.close()
         await tenants.close()

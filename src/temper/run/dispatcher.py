@@ -15,11 +15,12 @@ from typing import Any, TypeAlias, assert_never
 
 from temper.machine import AGAIN, UNKNOWN, DeliveryKind, Effect, Effecting
 from temper.run.alarms import Alarms
+from temper.run.backing_off import back_off
 from temper.run.book import ATTEMPT, LEASE, AttemptNote, Key, PausedNote, shown_key, sorting, written
 from temper.run.codec import pending_args
 from temper.run.committer import Gathering
 from temper.run.driver import Driver, Entered
-from temper.run.engine import Append, Settled, back_off
+from temper.run.engine import Append, Settled
 from temper.run.letters import Letters
 from temper.run.limits import Limits
 from temper.run.observer import Tried

@@ -41,6 +41,7 @@ from temper.machine import (
     apply_target,
     step,
 )
+from temper.run.backing_off import back_off
 from temper.run.record import Pending, Record, first_of_lanes
 from temper.run.retiring import Retired, retirement
 from temper.run.version import Version
@@ -410,20 +411,6 @@ def _asked_again(version: Version, pending: Pending, now: int, place: int) -> Pe
     assert isinstance(delivery.of, Message), "a spawn is not asked again"
     message = delivery.of._replace(round=delivery.of.round + 1, stamp=now)
     return Pending(place, message.round, message, not_before=now + back_off(AGAIN_RETRY, message.round))
-
-
-def back_off(retry: Retry, failed: int) -> int:
-    """Milliseconds to wait after so many failed attempts, or so many times asked again.
-
-    >>> [back_off(Retry(attempts=5, first=1000, factor=2, cap=5000), failed) for failed in (1, 2, 3, 4)]
-    [1000, 2000, 4000, 5000]
-    """
-    wait = retry.first
-    for _ in range(failed - 1):
-        wait *= retry.factor
-        if wait >= retry.cap:
-            break
-    return min(wait, retry.cap)
 
 
 def _stepped(

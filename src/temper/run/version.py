@@ -5,7 +5,7 @@ The hash names the table; the typed columns turn values into JSON and back witho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,7 +156,7 @@ def columns(places: Any) -> Columns:
     index = {name: i for i, name in enumerate(names)}
     types = tuple(type_ for _, type_ in pairs)
 
-    def some(found: Args) -> str:
+    def some(found: Sequence[tuple[str, Any]]) -> str:
         return text({name: to_json(types[index[name]], value) for name, value in found})
 
     members = tuple(member_writer(name, type_) for name, type_ in pairs)

@@ -1,8 +1,8 @@
-"""HTTP: the only room with the web framework and its server. Imported when something is served, and not before."""
+"""HTTP: the only room with the server. Imported when something is served, and not before."""
 
 from temper.serve.http.app import BODY_BYTES_MAX, application
 from temper.serve.http.looping import run_server
-from temper.serve.http.server import Server, open_socket, serve_until_stopped, server_of, url_of
+from temper.serve.http.server import Server, open_socket, serve_until_stopped, url_of
 
 __all__ = [
     "BODY_BYTES_MAX",
@@ -11,6 +11,5 @@ __all__ = [
     "open_socket",
     "run_server",
     "serve_until_stopped",
-    "server_of",
     "url_of",
 ]

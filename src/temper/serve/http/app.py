@@ -1,4 +1,4 @@
-"""The catalogue as an ASGI application: each operation at its address, each problem a problem+json answer.
+"""The catalogue as an application: each operation at its address, each problem a problem+json answer.
 
 There is no framework in between. A call of an action costs some 100 µs in all, and half of that went into finding its
 route again, a request object and a response object; everything that they knew stands in the catalogue already.
@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl
 
 from temper.serve.asking import Answer, Asked, JsonText
 from temper.serve.body import parse_body
 from temper.serve.http.routes import Route, Routes, path_parameters
-from temper.serve.http.streaming import stream
 from temper.serve.instruments import Instruments
 from temper.serve.operation import TRACEPARENT, TRACESTATE, Operation, Permission
 from temper.serve.operations import OPERATIONS, UNBOUNDED, WAITING
@@ -35,12 +34,28 @@ LOG = logging.getLogger("temper.serve")
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Perform: TypeAlias = Callable[[Asked], Awaitable[Answer]]
-Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
-Said: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes | AsyncGenerator[str, None]]
-"""Status, headers, and what is said: all of it, or piece by piece."""
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 NO_STORE = (b"cache-control", b"no-store")
+
+
+class Pieces(Protocol):
+    """What is said piece by piece. Whoever has it closes it, whether or not anything was told."""
+
+    def __aiter__(self) -> AsyncIterator[str]: ...
+
+    async def aclose(self) -> None: ...
+
+
+Said: TypeAlias = tuple[int, Headers, bytes | Pieces]
+"""Status, headers, and what is said: all of it, or piece by piece."""
+
+
+class Answers(Protocol):
+    """What a server asks."""
+
+    async def answer(self, scope: Mapping[str, Any], receive: Receive) -> Said | None:
+        """What is said to a request, as ASGI describes one; None if whoever asked is not there any more."""
 
 
 class Serves(Protocol):
@@ -65,27 +80,8 @@ class Application:
         self._tokens: Tokens | None = None
         self._performs: dict[str, Perform] = {each.name: getattr(service, each.name) for each in operations}
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1000})
-            return
-        try:
-            status, headers, content = await self._answer(scope, receive)
-        except GoneError:
-            return
-        if not isinstance(content, bytes):
-            if scope["method"] == "HEAD":
-                await content.aclose()
-                content = b""
-            else:
-                start = {"type": "http.response.start", "status": status, "headers": headers}
-                await stream(start, content, receive, send)
-                return
-        headers.append((b"content-length", str(len(content)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive) -> Said:
+    async def answer(self, scope: Mapping[str, Any], receive: Receive) -> Said | None:
+        """What is said to a request, as ASGI describes one; None if whoever asked is not there any more."""
         pressure = self._pressure
         try:
             route = self._routes.find(scope["method"], scope["path"])
@@ -98,14 +94,14 @@ class Application:
             with place as held:
                 return await self._perform(route, scope, receive, principal, held)
         except ProblemError as problem:
-            return _problem(problem)
+            return said_of(problem)
         except GoneError:
-            raise
+            return None
         except Exception as wrong:
             # What nobody foresaw: said without its insides, which are in the server's own log.
             LOG.exception("%s %s failed", scope["method"], scope["path"], exc_info=wrong)
             detail = "the server failed at this request; its log says where, and nothing was acknowledged"
-            return _problem(ProblemError("internal-error", detail))
+            return said_of(ProblemError("internal-error", detail))
 
     async def _perform(
         self, route: Route, scope: Mapping[str, Any], receive: Receive, principal: Principal | None, held: Held
@@ -122,8 +118,8 @@ class Application:
             allowed = ", ".join(sorted(methods))
             detail = f"{path} takes {allowed}, and this is {method}"
             problem = ProblemError("method-not-allowed", detail, {"allow": allowed})
-            return _problem(problem, (b"allow", allowed.encode()))
-        return _problem(
+            return said_of(problem, (b"allow", allowed.encode()))
+        return said_of(
             ProblemError("unknown-route", f"there is nothing at {path}; GET /openapi.json lists what there is")
         )
 
@@ -166,15 +162,6 @@ def token_in(headers: Headers) -> str | None:
     """The token that a request shows."""
     scheme, _, token = (_header(headers, b"authorization") or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
-
-
-async def problem_answer(problem: ProblemError, send: Send) -> None:
-    """Answer a problem, for who answers before an application is asked."""
-    status, headers, content = _problem(problem)
-    assert isinstance(content, bytes), "a problem is said at once"
-    headers.append((b"content-length", str(len(content)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
 
 
 def _header(headers: Headers, wanted: bytes) -> str | None:
@@ -277,7 +264,8 @@ def _answered(operation: Operation, answer: Answer) -> Said:
     return operation.status, headers, content.encode() if isinstance(content, str) else content
 
 
-def _problem(problem: ProblemError, *more: tuple[bytes, bytes]) -> Said:
+def said_of(problem: ProblemError, *more: tuple[bytes, bytes]) -> Said:
+    """How a problem is told."""
     headers = [NO_STORE, (b"content-type", b"application/problem+json"), *more]
     if problem.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

@@ -22,11 +22,11 @@ def run_server(main: Coroutine[Any, Any, End]) -> End:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
-    with asyncio.Runner(loop_factory=_new_loop()) as runner:
+    with asyncio.Runner(loop_factory=quicker_loop()) as runner:
         return runner.run(main)
 
 
-def _new_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def quicker_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """The quicker loop, where there is one for the platform."""
     try:
         import uvloop

@@ -1,30 +1,85 @@
-"""The server: a socket of its own choosing, uvicorn on it, and a graceful end."""
+"""The server: a socket of its own choosing, a connection for each client, and a graceful end."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import socket
-from collections.abc import Iterator
-from typing import Any
-
-import uvicorn
+from email.utils import formatdate
 
 from temper.serve.draining import Draining
-from temper.serve.http.gathering import GatheringProtocol
+from temper.serve.http.app import Answers
+from temper.serve.http.connection import Connection
 
 GRACE_SECONDS = 10
 """How long requests that are under way may take to end."""
 CONNECTIONS_MAX = 1_000
+BACKLOG = 1024
+LOOK_SECONDS = 1.0
 
 
-class Server(uvicorn.Server):
-    """uvicorn without its own signal handling: it would raise the signal again before we have put things away."""
+class Server:
+    """Serves an application. `serve` runs it until `stop`."""
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def __init__(self, application: Answers) -> None:
+        self._application = application
+        self._connections: set[Connection] = set()
+        self.date = _date()
+        self._stopping, self._cutting, self._left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def stop(self) -> None:
+        """Take no more, and let what is under way end; the second time, end it."""
+        if self._stopping.is_set():
+            self._cutting.set()
+        self._stopping.set()
+
+    async def serve(self, opened: socket.socket) -> None:
+        """Serve on a listening socket, which is closed when this returns."""
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(lambda: Connection(self, self._application), sock=opened, backlog=BACKLOG)
+        looking = loop.create_task(self._look())
+        try:
+            await self._stopping.wait()
+        finally:
+            looking.cancel()
+            listener.close()
+            await self._end()
+
+    def opened(self, connection: Connection) -> bool:
+        """A client has come; whether there is room for it."""
+        self._connections.add(connection)
+        return len(self._connections) <= CONNECTIONS_MAX
+
+    def closed(self, connection: Connection) -> None:
+        """A client is gone, and nothing is done for it any more."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._left.set()
+
+    async def _look(self) -> None:
+        """One round for all instead of an alarm for each: to arm and disarm it would cost each request some 2 µs."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.date = _date()
+            for connection in list(self._connections):
+                connection.look(loop.time())
+
+    async def _end(self) -> None:
+        for connection in list(self._connections):
+            connection.finish()
+        self._left.clear()
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self._left, self._cutting)]
+        if self._connections:
+            await asyncio.wait(waiting, timeout=GRACE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for each in waiting:
+            each.cancel()
+        for connection in list(self._connections):
+            await connection.abandon()
+
+
+def _date() -> bytes:
+    return formatdate(usegmt=True).encode()
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -34,7 +89,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((host, port))
-        opened.listen(1024)
+        opened.listen(BACKLOG)
         opened.setblocking(False)
     except OSError:
         opened.close()
@@ -48,52 +103,29 @@ def url_of(opened: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def server_of(app: Any) -> Server:
-    """A server for the application; `serve(sockets=[…])` runs it until `should_exit`."""
-    return Server(
-        uvicorn.Config(
-            app,
-            lifespan="off",
-            interface="asgi3",
-            http=GatheringProtocol,
-            ws="none",
-            proxy_headers=False,  # nobody asks where a call comes from: a token says who it is
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            limit_concurrency=CONNECTIONS_MAX,
-        )
-    )
-
-
 async def serve_until_stopped(
-    app: Any, opened: socket.socket, draining: Draining | None = None, drain_seconds: float = 0
+    application: Answers, opened: socket.socket, draining: Draining | None = None, drain_seconds: float = 0
 ) -> None:
     """Serve until SIGINT or SIGTERM, then let what is under way end. A second signal ends it at once.
 
     From the signal on `draining` says that it is not ready; for `drain_seconds` it takes calls all the same, so that
     whoever distributes calls has the time to see it.
     """
-    server = server_of(app)
+    server = Server(application)
     loop = asyncio.get_running_loop()
 
-    def close() -> None:
-        server.should_exit = True
-
     def stop() -> None:
-        server.force_exit = server.should_exit
         if draining is None or draining.is_begun or not drain_seconds:
-            close()
+            server.stop()
         else:
-            loop.call_later(drain_seconds, close)
+            loop.call_later(drain_seconds, server.stop)
         if draining is not None:
             draining.begin()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
-        await server.serve(sockets=[opened])
+        await server.serve(opened)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -1,11 +1,12 @@
-"""A server of several tenants as an ASGI application: whose address it is, whose token, and whether there is room."""
+"""A server of several tenants as an application: whose address it is, whose token, and whether there is room."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from temper.serve.http.app import Application, Receive, Send, problem_answer, token_in
+from temper.serve.http.app import Application, Pieces, Receive, Said, said_of, token_in
 from temper.serve.problem import ProblemError
 from temper.serve.tenants.host import HostService
 from temper.serve.tenants.limits import over_limit
@@ -26,19 +27,23 @@ class TenantsApplication:
         self._tenants, self._host = tenants, host
         self._host_application = Application(host, HOST_OPERATIONS)
 
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    async def answer(self, scope: Mapping[str, Any], receive: Receive) -> Said | None:
+        """What is said to a request; None if whoever asked is not there any more."""
         path = scope["path"]
         name, slash, rest = path.removeprefix("/v1/").partition("/")
-        if scope["type"] != "http" or not path.startswith("/v1/") or name == OF_ALL:
-            await self._host_application(scope, receive, send)
-            return
+        if not path.startswith("/v1/") or name == OF_ALL:
+            return await self._host_application.answer(scope, receive)
         try:
             tenant = self._admitted(name, scope)
-            async with self._tenants.entered(tenant) as opened:
+            async with contextlib.AsyncExitStack() as stay:
+                opened = await stay.enter_async_context(self._tenants.entered(tenant))
                 inner = {**scope, "path": inner_path(f"{slash}{rest}")}
-                await opened.application(inner, receive, send)
+                said = await opened.application.answer(inner, receive)
+                if said is None or isinstance(said[2], bytes):
+                    return said
+                return said[0], said[1], _Staying(said[2], stay.pop_all())
         except ProblemError as problem:
-            await problem_answer(problem, send)
+            return said_of(problem)
 
     def _admitted(self, name: str, scope: Mapping[str, Any]) -> Tenant:
         """The tenant, if the token is one of its and it asks no more than it may."""
@@ -59,6 +64,20 @@ class TenantsApplication:
             self._host.refused.add(tenant=name, what="requests")
             raise over_limit(f"{tenant.users:,} requests and streams are under way", 2 * limits.requests, 1.0)
         return tenant
+
+
+class _Staying:
+    """An answer in pieces, with whoever asked at the tenant's until it is closed."""
+
+    def __init__(self, pieces: Pieces, stay: contextlib.AsyncExitStack) -> None:
+        self._pieces, self._stay = pieces, stay
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return aiter(self._pieces)
+
+    async def aclose(self) -> None:
+        async with self._stay:
+            await self._pieces.aclose()
 
 
 def inner_path(rest: str) -> str:
