@@ -25,28 +25,50 @@ CONFLICTS_MAX = 1000
 CLOSING = Retryable("shutting-down", "the runtime is closing; ask again when it is back")
 
 
+class _Asking:
+    """A request under a key that is being answered. Seldom does anybody else wait for it: there is a future if so."""
+
+    __slots__ = ("_waiting", "bound")
+
+    def __init__(self, bound: str) -> None:
+        self.bound = bound
+        self._waiting: asyncio.Future[Response | None] | None = None
+
+    async def answered(self) -> Response | None:
+        """What it was answered; None if whoever asked went away first."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._waiting)
+
+    def end(self, response: Response | None) -> None:
+        if self._waiting is not None:
+            self._waiting.set_result(response)
+
+
 class Calls:
     """Takes requests while versions come and go, answers each once, and repeats an answer under its key."""
 
     def __init__(self, driver: Driver, work: Work) -> None:
         self._driver, self._work = driver, work
         self._lookups = Lookups(driver.world.store)
-        self._open = asyncio.Event()
-        self._open.set()
-        self._asked: dict[str, tuple[str, asyncio.Future[Response | None]]] = {}
+        self._opened: asyncio.Future[None] | None = None
+        self._asked: dict[str, _Asking] = {}
 
     def bar(self) -> None:
         """Let new calls wait, while a version is loaded."""
-        self._open.clear()
+        if self._opened is None:
+            self._opened = asyncio.get_running_loop().create_future()
 
     def unbar(self) -> None:
-        self._open.set()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.set_result(None)
 
     async def call(self, request: Request) -> Response:
         """Whatever happens, the answer says it; nothing is raised for what a caller or the world did."""
         for _ in range(CONFLICTS_MAX):
-            if not self._open.is_set():
-                await self._open.wait()
+            while self._opened is not None:
+                await asyncio.shield(self._opened)
             while self._driver.is_full:
                 await self._driver.committer.flush().wait()
             if (problem := self._refused(request)) is not None:
@@ -82,16 +104,14 @@ class Calls:
             bound = digest(self._driver.version.table.blueprint, request)
         except (ValueError, RecursionError):
             return Rejected("bad-args", "the arguments are no JSON that can be kept")
-        while key in self._asked:
-            digest_before, answered = self._asked[key]
-            if digest_before != bound:
+        while (asking := self._asked.get(key)) is not None:
+            if asking.bound != bound:
                 return _reused(key)
-            if (response := await asyncio.shield(answered)) is not None:
+            if (response := await asking.answered()) is not None:
                 return _repeated(response)
             # Whoever asked first went away; what was decided is in the store once it is durable.
             await self._driver.durable()
-        answered = asyncio.get_running_loop().create_future()
-        self._asked[key] = (bound, answered)
+        asking = self._asked[key] = _Asking(bound)
         response = None
         try:
             version = self._driver.version
@@ -109,15 +129,15 @@ class Calls:
             response = failed(error)
         finally:
             del self._asked[key]
-            answered.set_result(response)
+            asking.end(response)
         return response
 
     async def _asked_once(self, request: Request, bound: str | None) -> Response:
         driver, version = self._driver, self._driver.version
         address = self._address(request)
         is_fresh = request.id is not None and await driver.fetched(address)
-        while not self._open.is_set():
-            await self._open.wait()
+        while self._opened is not None:
+            await asyncio.shield(self._opened)
         if version is not driver.version:
             # Whoever waited, for a load or for somebody else's answer, may find another version in force.
             if (problem := self._refused(request)) is not None:

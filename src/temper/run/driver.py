@@ -12,7 +12,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from temper.machine import NEW, Address, absent, table_from_json
 from temper.run.codec import instance_from_rows
@@ -71,8 +71,7 @@ class Obeys(Protocol):
         """Forget what is not durable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(NamedTuple):
     """An input was taken: the instance after it, what it asks for, and the transaction to wait for."""
 
     after: Instance
@@ -81,7 +80,9 @@ class Entered:
 
     @property
     def reply(self) -> Any:
-        return next((command.outcome for command in reversed(self.commands) if isinstance(command, Reply)), None)
+        """What the caller is answered, who is answered last; None where nobody called."""
+        last = self.commands[-1] if self.commands else None
+        return last.outcome if isinstance(last, Reply) else None
 
     @property
     def is_recorded(self) -> bool:
@@ -184,7 +185,7 @@ class Driver:
         spawns = version.spawns_max[address.entity]
         fresh = tuple(self.world.chance.id() for _ in range(spawns)) if spawns else ()
         journal = self.journal
-        moment = Moment(self.world.clock.now(), journal.next_record, journal.next_place, fresh, journal.head.stride)
+        moment = Moment(self.world.clock.now(), journal.next_record, journal.next_place, fresh, journal.stride)
         after, commands = advance(version, held.instance, given, moment)
         gathering = self.committer.gathering
         if commands and isinstance(commands[0], Append):
@@ -346,6 +347,8 @@ class Driver:
         """Their records are durable now, so what they ask for may leave the process."""
         self._width = min(WIDTH_MAX, self._width + 1 + self._width // 16)
         for command in commands:
+            if type(command) is Reply:
+                continue  # Whoever waits for the gathering answers the caller.
             try:
                 self._obey_one(command)
             except Exception as error:
@@ -368,7 +371,7 @@ class Driver:
             case Schedule(_, due):
                 obeys.schedule(due)
             case Reply():
-                pass  # Whoever waits for the gathering answers the caller.
+                pass
 
     # When the store fails
 

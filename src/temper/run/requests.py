@@ -6,20 +6,20 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from temper.machine import Address, NotAValueError, Rejected, Value, canonical_json, contains, from_json
 from temper.run.answer import Terminal
 from temper.run.version import Version
 
 NAME_CHARACTERS_MAX = 200
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_canonical = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
 """`canonical_json`, with an encoder that is made once and not for each call."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """Somebody asks for an action. `args` are JSON data; `id` None lets the runtime draw one for a constructor."""
 
     entity: str
@@ -66,7 +66,7 @@ def named(what: str, text: str) -> Terminal | None:
         return Terminal("bad-id", f"the {what} is empty")
     if len(text) > NAME_CHARACTERS_MAX:
         return Terminal("bad-id", f"the {what} has {len(text)} characters; {NAME_CHARACTERS_MAX} are allowed")
-    if not text.isascii() or not text.isprintable():
+    if not (text.isascii() and text.isprintable()):
         odd = next((c for c in text if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}), None)
         if odd is not None:
             return Terminal("bad-id", f"the {what} holds the character U+{ord(odd):04X}, which no name may hold")

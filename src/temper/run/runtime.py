@@ -161,6 +161,10 @@ class Runtime:
         """Whether the table in force has this entity, and not as a part of the world."""
         return self._driver.version.live(entity) is not None
 
+    def has_action(self, entity: str, action: str) -> bool:
+        """Whether the entity has this action in the table in force."""
+        return (entity, action) in self._driver.version.actions
+
     @property
     def table_hash(self) -> str:
         """Its name, as records carry it."""

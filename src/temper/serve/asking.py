@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from temper.machine import Rejected
 from temper.run import Retryable, Terminal
@@ -15,13 +15,12 @@ from temper.serve.tokens import Principal
 Told = TypeVar("Told")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One request: who asks, the parameters by name, what else stood in the query, and the body."""
 
     principal: Principal | None
     given: Mapping[str, str]
-    where: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, str] = MappingProxyType({})
     body: Any = None
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
@@ -54,12 +53,11 @@ class JsonText(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What an operation answers: JSON data, perhaps written already, or text where the catalogue says so."""
 
     data: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def told(answer: Told | Rejected | Retryable | Terminal, headers: Mapping[str, str] | None = None) -> Told:

@@ -24,6 +24,11 @@ class LogForm(StrEnum):
     JSON = "json"
 
 
+def is_told() -> bool:
+    """Whether anybody hears what is said in the course of things."""
+    return LOG.isEnabledFor(logging.INFO)
+
+
 def tell(event: str, fields: Mapping[str, Any], level: int = logging.INFO) -> None:
     """Say that something happened. What is None or empty is left out."""
     if LOG.isEnabledFor(level):

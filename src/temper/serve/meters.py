@@ -36,8 +36,11 @@ class Counts:
     _found: dict[Labels, int] = field(default_factory=dict)
 
     def add(self, **labels: str) -> None:
-        key = tuple(labels.items())
-        self._found[key] = self._found.get(key, 0) + 1
+        self.count(tuple(labels.items()))
+
+    def count(self, labels: Labels) -> None:
+        """The same with labels that are put together already, in the order in which they are shown."""
+        self._found[labels] = self._found.get(labels, 0) + 1
 
     def lines(self) -> Iterator[str]:
         yield from counted(self.name, self.doc, sorted(self._found.items()))
@@ -86,7 +89,7 @@ class Meters:
         self.attempt_seconds = Spread("temper_attempt_seconds", "attempts of effects, from begin to end")
 
     def called(self, entity: str, action: str, outcome: str, seconds: float) -> None:
-        self.calls.add(entity=entity, action=action, outcome=outcome)
+        self.calls.count((("entity", entity), ("action", action), ("outcome", outcome)))
         self.call_seconds.add(seconds)
 
     def committed(self, batch: Batch, seconds: float, flush_seconds: float | None) -> None:

@@ -40,17 +40,11 @@ class Pressure:
     bytes: int = field(default=0, init=False)
     streams: int = field(default=0, init=False)
 
-    @contextmanager
-    def request(self) -> Iterator[Held]:
+    def request(self) -> Requested:
         """Be one of the requests under way, or raise `too-busy`."""
         if self.requests >= self.requests_max:
             raise self.too_busy("requests", f"{self.requests_max:,} requests are under way, and no more are begun")
-        self.requests += 1
-        with Held(self) as held:
-            try:
-                yield held
-            finally:
-                self.requests -= 1
+        return Requested(self)
 
     @contextmanager
     def stream(self) -> Iterator[Held]:
@@ -99,3 +93,17 @@ class Held:
 
     def __exit__(self, *_: object) -> None:
         self.pressure.bytes -= self.bytes
+
+
+class Requested(Held):
+    """One of the requests under way, while the body runs."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        self.pressure.requests += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pressure.bytes -= self.bytes
+        self.pressure.requests -= 1

@@ -16,7 +16,7 @@ from temper.serve.following import answered, context_headers, sent_context
 from temper.serve.incoming import read_filter, read_tag, read_version
 from temper.serve.instruments import Instruments
 from temper.serve.keeping import KeepingService
-from temper.serve.logs import tell
+from temper.serve.logs import is_told, tell
 from temper.serve.openapi import args_schema, openapi
 from temper.serve.operations import STATUSES
 from temper.serve.presenting import (
@@ -187,6 +187,11 @@ class Service(KeepingService):
         self, entity: str, id_: str | None, action: str, principal: Principal, answer: Response, seconds: float
     ) -> None:
         """Count the call and log it. What nobody declared is no label: a stranger could invent millions."""
+        outcome = ("repeated" if answer.repeated else "applied") if isinstance(answer, Done) else answer.code
+        known = self.runtime.has_action(entity, action)
+        self.instruments.meters.called(entity, action if known else "?", outcome, seconds)
+        if not is_told():
+            return
         told_: dict[str, Any] = {
             "tenant": self.instruments.tenant,
             "entity": entity,
@@ -195,13 +200,9 @@ class Service(KeepingService):
             "caller": principal.name,
         }
         if isinstance(answer, Done):
-            outcome = "repeated" if answer.repeated else "applied"
             told_ |= {"id": answer.id, "outcome": outcome, "record": answer.record}
         else:
-            outcome = answer.code
             told_ |= {"outcome": outcome, "because": answer.message}
-        known = any(each.name == action for each in self.runtime.table.entity(entity).actions)
-        self.instruments.meters.called(entity, action if known else "?", outcome, seconds)
         tell("call", told_ | {"milliseconds": round(seconds * 1000, 3)})
 
     def _entity(self, asked: Asked) -> str:

@@ -13,7 +13,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 LOG = logging.getLogger("temper.serve")
@@ -48,11 +48,15 @@ class Tokens:
     principals: Mapping[str, Principal]
     names: Mapping[str, str]
     """By the hash of a token: the name of the principal whose it is."""
+    _met: dict[str, Principal] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Tokens that were shown and are known, so that their hash need not be computed each time."""
 
     def holder(self, token: str) -> Principal | None:
         """Whose token it is. Looked up by its hash: how long that takes may tell of a hash, and of no token."""
-        name = self.names.get(hash_of(token))
-        return None if name is None else self.principals[name]
+        found = self._met.get(token)
+        if found is None and (name := self.names.get(hash_of(token))) is not None:
+            found = self._met[token] = self.principals[name]
+        return found
 
 
 class TokenFile:

@@ -65,7 +65,8 @@ class BlueprintMachine(RuleBasedStateMachine):
         several = [self._drawn(data) for _ in range(data.draw(st.integers(2, 3)))]
 
         async def together() -> list[Any]:
-            return await asyncio.gather(*(self._ask(*asked) for asked in several))
+            answers: list[Any] = await asyncio.gather(*(self._ask(*asked) for asked in several))
+            return answers
 
         self.served.wait(together())
 

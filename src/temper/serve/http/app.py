@@ -110,7 +110,7 @@ class Application:
         performing = self._performs[route.operation.name](asked)
         if route.operation.name == "lease":
             performing = _while_there(performing, receive)
-        return _answered(route.operation, await performing)
+        return _answered(route, await performing)
 
     def _nowhere(self, method: str, path: str) -> Said:
         """There is no such address, or it does not take the method."""
@@ -254,14 +254,13 @@ async def _read(receive: Receive, bytes_max: int, held: Held) -> bytes:
     return b"".join(chunks)
 
 
-def _answered(operation: Operation, answer: Answer) -> Said:
-    media = operation.media
-    is_text = media != "application/json" or isinstance(answer.data, JsonText)
+def _answered(route: Route, answer: Answer) -> Said:
+    is_text = not route.is_json or isinstance(answer.data, JsonText)
     content: Any = answer.data if is_text else json.dumps(answer.data, ensure_ascii=False)
-    charset = "; charset=utf-8" if media.startswith("text/") else ""
-    headers = [NO_STORE, (b"content-type", f"{media}{charset}".encode())]
-    headers += ((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
-    return operation.status, headers, content.encode() if isinstance(content, str) else content
+    headers = [NO_STORE, route.content_type]
+    for name, value in answer.headers.items():
+        headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+    return route.operation.status, headers, content.encode() if isinstance(content, str) else content
 
 
 def said_of(problem: ProblemError, *more: tuple[bytes, bytes]) -> Said:

@@ -25,6 +25,9 @@ class Route:
     """Parameters that are headers, by how these are written on the way."""
     query: tuple[str, ...]
     length: int
+    is_json: bool
+    content_type: tuple[bytes, bytes]
+    """The header that says what is answered."""
 
     def fits(self, parts: list[str]) -> bool:
         """Whether a path of as many parts is this one's."""
@@ -80,6 +83,8 @@ def _route(operation: Operation) -> Route:
         {each.name.lower().encode(): each.name for each in operation.parameters_in(Place.HEADER)},
         tuple(each.name for each in operation.parameters_in(Place.QUERY)),
         len(parts),
+        operation.media == "application/json",
+        (b"content-type", f"{operation.media}{'; charset=utf-8' * operation.media.startswith('text/')}".encode()),
     )
 
 
