@@ -115,7 +115,7 @@ class Calls:
         response = None
         try:
             version = self._driver.version
-            row = await self._lookups.answer(key)
+            row = None if self._lookups.is_new(key) else await self._lookups.answer(key)
             if row is None:
                 problem = None if version is self._driver.version else self._refused(request)
                 response = problem or await self._asked_once(request, bound)
@@ -196,6 +196,7 @@ class Calls:
         return why if end is None else failed(end)
 
     def _remember(self, key: str, bound: str, at: int, answer: Done | Rejected) -> None:
+        self._lookups.remember(key)
         self._driver.journal.remember(AnswerRow(key, bound, at, answer_text(answer)))
 
 
