@@ -111,10 +111,27 @@ class World:
 
 
 class SystemClock:
-    """The machine's wall clock."""
+    """The machine's wall clock, which may be set, made into one that never goes back.
+
+    Set forward, it follows at once. Set back, it goes on at half its pace until the wall clock has caught up: what
+    waits for its time (an attempt's end, a retry, a lease, a breaker, a timer) waits twice as long, and not for ever.
+
+    >>> wall = iter([100_000_000, 30_000_000, 40_000_000, 200_000_000])
+    >>> steady = iter([0, 10_000_000, 20_000_000, 20_000_000])
+    >>> clock = SystemClock(lambda: next(wall), lambda: next(steady))
+    >>> clock.now(), clock.now(), clock.now()
+    (105, 110, 200)
+    """
+
+    def __init__(self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = time.monotonic_ns) -> None:
+        self._wall, self._steady = wall, steady
+        self._told, self._at = wall(), steady()
 
     def now(self) -> int:
-        return time.time_ns() // 1_000_000
+        steady = self._steady()
+        self._told = max(self._wall(), self._told + (steady - self._at) // 2)
+        self._at = steady
+        return self._told // 1_000_000
 
     async def wait_until(self, due: int) -> None:
         while (left := due - self.now()) > 0:  # noqa: ASYNC110 (time is no event)
