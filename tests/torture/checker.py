@@ -19,9 +19,9 @@ Address = tuple[str, str]
 Key = tuple[int, int]
 TIMERS = {("Order", "overdue"): ("placed", 2_000), ("Beacon", "dusk"): ("dark", 300), ("Beacon", "dawn"): ("lit", 300)}
 """As `torture.yaml` has them: the state in which each is armed, and for how many milliseconds."""
-PASSING = frozenset({"paying", "shipping", "labelling"})
+PASSING = frozenset({"paying", "shipping", "labelling", "weighing"})
 """States that an effect ends; nobody is in one when nothing is pending."""
-ONCE = frozenset({"charge"})
+ONCE = frozenset({"charge", "weigh"})
 STRAY_MILLISECONDS = 2_000
 """An attempt of a process that was killed may still be on its way for so long."""
 

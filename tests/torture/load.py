@@ -1,9 +1,10 @@
 """The load of a torture run, in a process of its own: callers who never give up, and the receivers of effects.
 
-python load.py FOLDER SECONDS CALLERS SEED
+python load.py FOLDER SECONDS CALLERS SEED CALLS_MIN
 
 Says where its receiver listens, reads the token and the servers' addresses from its standard input, and writes what it saw to
-`FOLDER/history`. After SECONDS nobody begins anything new, and everything that has a key is asked until it is answered.
+`FOLDER/history`. After SECONDS, and CALLS_MIN acknowledged calls, nobody begins anything new; what has a key is asked until it is
+answered.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
@@ -22,6 +24,8 @@ from torture.history import APPLIED, NO_ANSWER, Asked, Called, Event, Saw, line_
 
 ACCOUNTS = 6
 """So few that callers meet at them all the time."""
+FURTHER = {"placed": "pay", "paid": "send", "shipped": "stick", "labelled": "weigh"}
+"""What is to be done with an order in a state."""
 AGAIN = {429, 502, 503, 504}
 PAUSE_SECONDS = 0.03
 TIMEOUT_SECONDS = 15.0
@@ -75,22 +79,33 @@ async def read_message(reader: asyncio.StreamReader) -> tuple[str, dict[str, str
         raise BrokenError("it ended early") from error
 
 
+@dataclass(slots=True)
+class Tally:
+    """How long to go on: for some time, and until so many calls were acknowledged."""
+
+    until: float
+    calls_min: int
+
+    @property
+    def goes_on(self) -> bool:
+        return time.monotonic() < self.until or self.calls_min > 0
+
+
 class Caller:
     """One who calls, reads and calls again, one request at a time."""
 
-    def __init__(self, number: int, seed: int, urls: list[str], token: str, write: Callable[[Event], None]) -> None:
+    def __init__(self, number: int, seed: int, wire: Wire, tally: Tally, write: Callable[[Event], None]) -> None:
         self._chance = random.Random(f"{seed} {number}")
-        self._wire = Wire(urls, token, self._chance)
+        self._wire, self._tally = wire, tally
         self._name, self._write, self._turn = f"{seed}-{number}", write, 0
         self._orders: list[str] = []
         self._answered: list[tuple[Called, dict[str, str]]] = []
 
-    async def work(self, until: float) -> None:
+    async def work(self) -> None:
         await self.call("Account", self._account(), "start")
-        while time.monotonic() < until:
-            turn = self._chance.choice(
-                [self.order, self.order, self.add, self.add, self.further, self.look, self.again]
-            )
+        while self._tally.goes_on:
+            further = [self.further] * 3
+            turn = self._chance.choice([self.order, self.add, self.add, *further, self.look_around, self.again])
             await turn()
         self._wire.drop()
 
@@ -100,13 +115,14 @@ class Caller:
         await self.call("Order", id_, "place", account=self._account())
         if self._chance.random() < 0.8:
             await self.call("Order", id_, "pay")
-        self._orders = [*self._orders[-30:], id_]
+        self._orders = [*self._orders[-8:], id_]
 
     async def further(self) -> None:
-        """Send what is paid, stick a label on what is there; what cannot be done yet is rejected."""
+        """Take an order one step further, where it can go; what cannot be done any more, or yet, is rejected."""
         if self._orders:
-            action = self._chance.choice(["send", "send", "stick", "pay"])
-            await self.call("Order", self._chance.choice(self._orders), action)
+            id_ = self._chance.choice(self._orders)
+            action = FURTHER.get(await self.look("Order", id_))
+            await self.call("Order", id_, action or self._chance.choice(list(FURTHER.values())))
 
     async def add(self) -> None:
         """Call what everybody calls, sometimes without a key: then nobody asks again."""
@@ -117,21 +133,27 @@ class Caller:
         if self._answered:
             await self._until_answered(*self._chance.choice(self._answered))
 
-    async def look(self) -> None:
-        entity, id_ = "Account", self._account()
+    async def look_around(self) -> None:
         if self._orders and self._chance.random() < 0.5:
-            entity, id_ = "Order", self._chance.choice(self._orders)
+            await self.look("Order", self._chance.choice(self._orders))
+        else:
+            await self.look("Account", self._account())
+
+    async def look(self, entity: str, id_: str) -> str:
+        """Its state, if it could be seen."""
         begin = time.monotonic_ns()
         try:
             status, said = await self._wire.ask("GET", f"/v1/torture/{entity}/{id_}")
         except (BrokenError, OSError, TimeoutError):
             await asyncio.sleep(PAUSE_SECONDS)
-            return
+            return ""
         end = time.monotonic_ns()
-        if status == 200:
-            self._write(Saw(begin, end, entity, id_, said["seq"], said["state"], said["data"]))
-        elif status == 404:
+        if status == 404:
             self._write(Saw(begin, end, entity, id_, 0, "", {}))
+        if status != 200:
+            return ""
+        self._write(Saw(begin, end, entity, id_, said["seq"], said["state"], said["data"]))
+        return str(said["state"])
 
     async def call(self, entity: str, id_: str, action: str, *, keyed: bool = True, **args: str) -> None:
         self._turn += 1
@@ -162,6 +184,7 @@ class Caller:
         if status in AGAIN:
             return seen._replace(code=NO_ANSWER)
         if status == 200:
+            self._tally.calls_min -= 1
             return seen._replace(code=APPLIED, record=said["record"], seq=said["seq"], state=said["state"])
         assert said["code"] != "internal-error", said
         return seen._replace(code=said["code"], record=0, seq=0, state=said.get("facts", {}).get("state", ""))
@@ -207,14 +230,15 @@ class Receivers:
         return status, answer
 
 
-async def main(folder: Path, seconds: float, callers: int, seed: int) -> None:
+async def main(folder: Path, seconds: float, callers: int, seed: int, calls_min: int) -> None:
     with (folder / "history").open("w", encoding="utf-8") as history:
         server = await asyncio.start_server(Receivers(seed, writer_to(history)).receive, "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)
         token, *urls = (await asyncio.to_thread(sys.stdin.readline)).split()
-        until = time.monotonic() + seconds
-        made = [Caller(number, seed, urls, token, writer_to(history)) for number in range(callers)]
-        await asyncio.gather(*(caller.work(until) for caller in made))
+        tally, write = Tally(time.monotonic() + seconds, calls_min), writer_to(history)
+        wires = [Wire(urls, token, random.Random(f"{seed} wire {number}")) for number in range(callers)]
+        made = [Caller(number, seed, wire, tally, write) for number, wire in enumerate(wires)]
+        await asyncio.gather(*(caller.work() for caller in made))
         print("done", flush=True)
         await asyncio.to_thread(sys.stdin.readline)  # Receivers stay until the last effect is settled.
 
@@ -227,4 +251,4 @@ def writer_to(history: TextIO) -> Callable[[Event], None]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])))
+    asyncio.run(main(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), *map(int, sys.argv[4:])))

@@ -25,8 +25,10 @@ from temper.run.store.opening import Place, open_store
 from torture.checker import Checked, check
 from torture.history import read_history
 from torture.laws import broken_laws, every_record
-from torture.servers import HERE, Server, wait
+from torture.servers import HERE, Server, Worker, wait, worker_token
 
+WORKERS_LIVE = 4
+"""So many servers are killed for each worker."""
 END_SECONDS = 180.0
 IN_VAIN = 8
 """One in so many kills comes while the server is still starting."""
@@ -40,6 +42,8 @@ class Plan:
     callers: int = 24
     every_seconds: float = 1.0
     seed: int = 1
+    calls_min: int = 1
+    """The load goes on until so many were acknowledged, though nobody is killed any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Load:
 
     def start(self, plan: Plan) -> int:
         """The port at which its receivers listen."""
-        words = [str(self._folder), str(plan.seconds), str(plan.callers), str(plan.seed)]
+        words = [str(self._folder), str(plan.seconds), str(plan.callers), str(plan.seed), str(plan.calls_min)]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{ROOT / 'src'}"}
         command = [sys.executable, str(HERE / "load.py"), *words]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -120,18 +124,23 @@ def torture(plan: Plan, folder: Path, database: str = "") -> Result:
             ending.callback(servers[-1].remove)
             servers[-1].start()
             servers[-1].wait_until_ready()
+        token = worker_token(servers[0].tokens)
+        workers = [Worker(server, token) for server in servers]
+        for worker in workers:
+            ending.callback(worker.kill)
+            worker.start()
         load.begin(servers[0].token, servers)
-        kill(plan, servers)
+        kill(plan, servers, workers)
         load.wait_until_done()
-        finish(servers)
+        finish(servers, workers)
         load.end()
     place = Place(database or str(folder / "one" / ".temper" / "torture" / "journal.sqlite"), "torture")
     with contextlib.closing(open_store(place, read_only=True)) as store:
         return judged(store, folder, sum(server.kills for server in servers))
 
 
-def kill(plan: Plan, servers: list[Server]) -> None:
-    """Every second one of them is killed and started again; also while it starts, now and then."""
+def kill(plan: Plan, servers: list[Server], workers: list[Worker]) -> None:
+    """Every second a server is killed and started again, now and then while it starts; and now and then a worker."""
     chance, until = random.Random(plan.seed), time.monotonic() + plan.seconds
     while (begun := time.monotonic()) < until:
         victim = chance.choice(servers)
@@ -141,12 +150,18 @@ def kill(plan: Plan, servers: list[Server]) -> None:
             wait(max(0.0, begun + plan.every_seconds - time.monotonic()) + 0.3 * chance.random())
         victim.kill()
         victim.start()
+        if not chance.randrange(WORKERS_LIVE):
+            chance.choice(workers).kill()
+        for worker in workers:
+            worker.start()
     for server in servers:
         server.wait_until_ready()
 
 
-def finish(servers: list[Server]) -> None:
+def finish(servers: list[Server], workers: list[Worker]) -> None:
     """Let everything that is pending come to its end, and every timer that is due."""
+    for worker in workers:
+        worker.start()
     until = time.monotonic() + END_SECONDS
     wait(2.5)  # as long as an order may wait
     while not all(server.is_at_rest(servers[0].token) for server in servers):
@@ -157,7 +172,7 @@ def finish(servers: list[Server]) -> None:
 
 
 def judged(store: Store, folder: Path, kills: int) -> Result:
-    files = [folder / "history", *folder.glob("*/labelled")]
+    files = [folder / "history", *folder.glob("*/labelled"), *folder.glob("*/weighed")]
     with (folder / "journal").open("w", encoding="utf-8") as journal:
         journal.writelines(f"{row.body}\n" for row in every_record(store))
     stride = store.heads()[0].stride if store.shared else 1  # type: ignore[attr-defined]

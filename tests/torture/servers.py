@@ -1,4 +1,4 @@
-"""The servers of a torture run: `temper up` as a user starts it, killed without a word and started again."""
+"""The servers and workers of a torture run, as a user starts them: killed without a word and started again."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ class Server:
     def __init__(self, folder: Path, receiver_port: int, *words: str) -> None:
         self.folder, self._words = folder, words
         folder.mkdir()
-        for name in ("torture.yaml", "label.py"):
+        for name in ("torture.yaml", "label.py", "weigh.py"):
             shutil.copy(HERE / name, folder)
         given = {"python": json.dumps(sys.executable), "labelled": json.dumps(str(folder / "labelled"))}
         (folder / "temper.toml").write_text(SETTINGS.format(port=receiver_port, **given), encoding="utf-8")
-        (folder / "labelled").touch()
+        for name in ("labelled", "weighed"):
+            (folder / name).touch()
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.kills = 0
@@ -107,6 +108,34 @@ class Server:
         with contextlib.suppress(OSError, ValueError), urllib.request.urlopen(asked, timeout=5) as answer:
             return dict(json.load(answer))
         return None
+
+
+class Worker:
+    """One `temper worker`, which takes from one server what that has no handler for."""
+
+    def __init__(self, server: Server, token: str) -> None:
+        self._server, self._token = server, token
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Unless it works already; it ends by itself where no server is there to greet it."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        command = [sys.executable, "-m", "temper", "worker", "weigh.py", "--server", self._server.url]
+        environment = {**os.environ, "NO_COLOR": "1", "TEMPER_TOKEN": self._token}
+        folder = self._server.folder
+        with (folder / "worked").open("ab") as said:
+            self._process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            reap(self._process)
+
+
+def worker_token(tokens: str) -> str:
+    """A token for whoever weighs."""
+    command = [sys.executable, "-m", "temper", "token", "scales", "--effect", "weigh", "--tokens", tokens]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
 
 def free_port() -> int:

@@ -29,7 +29,7 @@ class Lived:
         self.events: list[Event] = []
         self.store = MemoryStore()
         self._time = 0
-        handlers = dict.fromkeys(("charge", "ship", "label"), self._receive)
+        handlers = dict.fromkeys(("charge", "ship", "label", "weigh"), self._receive)
         self.running = Running(TABLE, self.store, handlers)
 
     async def live(self) -> None:
@@ -41,7 +41,7 @@ class Lived:
                 await self.look("Order", order)
             await self.call("Order", "o1", "pay")
             await running.pass_time(100)
-            for action in ("send", "stick"):
+            for action in ("send", "stick", "weigh"):
                 await self.call("Order", "o1", action)
                 await running.pass_time(100)
             await self.call("Order", "o1", "pay")
@@ -71,7 +71,7 @@ class Lived:
         self.events.append(Saw(begin, self._now(), entity, id_, seen.seq, seen.state, dict(seen.data)))
 
     async def _receive(self, ask: Ask) -> object:
-        name = {"charge": "charged", "ship": "shipped", "label": "printed"}[ask.effect]
+        name = {"charge": "charged", "ship": "shipped", "label": "printed", "weigh": "weighed"}[ask.effect]
         answer = {"outcome": name, "fields": {"receipt" if name == "charged" else "code": ask.args["token"]}}
         self.events.append(Asked(self.running.clock.now(), ask.effect, ask.key, answer))
         return answer

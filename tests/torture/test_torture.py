@@ -11,7 +11,7 @@ from torture.run import Plan, Result, torture
 
 pytestmark = pytest.mark.slow
 
-PLAN = Plan(seconds=4.0, callers=8, every_seconds=0.8)
+PLAN = Plan(seconds=4.0, callers=8, every_seconds=0.8, calls_min=400)
 
 
 def assert_clean(result: Result) -> None:
