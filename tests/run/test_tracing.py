@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.durable import all_records, assert_whole
@@ -15,6 +16,7 @@ from support.running import Receiver, Running, table_of
 from temper.run import MemoryStore, SqliteStore
 from temper.run.book import letters
 from temper.run.journal import chained
+from temper.run.runtime import load_versions
 from temper.run.trace_context import (
     NO_SPAN,
     is_sampled,
@@ -141,6 +143,58 @@ def test_what_causes_what_is_one_trace_also_over_a_restart(tmp_path: Path, sent:
         await running.runtime.close()
 
     asyncio.run(test())
+
+
+Step = tuple[str, bool, int]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["make", "start", "pass", "restart"]), st.booleans(), st.integers(0, 12_000)),
+        max_size=12,
+    ),
+    st.lists(st.booleans(), max_size=12),
+)
+def test_whatever_happens_a_span_has_one_place_and_its_parent_is_told(drawn: list[Step], fails: list[bool]) -> None:
+    async def test(folder: Path) -> None:
+        told: list[TracedSpan] = []
+        ring = Receiver("rung", [RuntimeError("no") if fail else "rung" for fail in fails])
+        running = Running(TABLE, SqliteStore(folder / "journal.db", identity="one"), {"ring": ring})
+        running.tracer = tracer_of(running, told)
+        await running.open()
+        await running.done("Receiver", "r", "make")
+        made = 0
+        for what, is_sent, wait in [*drawn, ("pass", False, 12_000), ("pass", False, 12_000)]:
+            sent = SENT if is_sent else ""
+            match what:
+                case "make":
+                    made += 1
+                    await running.done("Sender", f"s{made}", "make", {"other": "r"}, trace=sent)
+                case "start":
+                    await running.call("Sender", f"s{wait % (made + 1)}", "start", trace=sent)
+                case "pass":
+                    await running.pass_time(wait)
+                case _:
+                    await running.runtime.close()
+                    running.store = SqliteStore(folder / "journal.db", identity="other")
+                    running.tracer = tracer_of(running, told)
+                    retold(running.tracer, running.store, load_versions(running.store))
+                    await running.open()
+        await running.runtime.quiet()
+        records = [record for record in all_records(running.store) if record["rule"] != "load"]
+        await running.runtime.close()
+        places: dict[str, set[tuple[str, str, str]]] = {}
+        for span in told:
+            places.setdefault(span.span, set()).add((span.trace, span.parent, span.name))
+        assert all(len(each) == 1 for each in places.values()), "one id, two spans"
+        assert {span.parent for span in told} <= {*places, NO_SPAN, CALLER}, "a parent that was told to nobody"
+        assert {span_id("one", f"record {record['number']}") for record in records} <= places.keys()
+        asked = [ask.traceparent for ask in ring.asked]
+        assert {parent[36:52] for parent in asked} <= places.keys()
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(test(Path(folder)))
 
 
 def test_what_happened_last_is_told_again_under_the_same_names() -> None:
