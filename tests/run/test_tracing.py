@@ -51,6 +51,11 @@ entities:
         from: idle
         to: ringing
         do: [{effect: ring, then: {rung: pass_on, unknown: pass_on}}]
+      twice:
+        by: person
+        from: idle
+        to: ringing
+        do: [{effect: ring, then: {rung: ignore, unknown: ignore}}, {effect: ring, then: {rung: pass_on, unknown: pass_on}}]
       pass_on: {from: ringing, to: told, send: [{to: other, action: hear, refused: ignore}]}
       expire: {from: told, to: late}
     timers:
@@ -195,6 +200,25 @@ def test_whatever_happens_a_span_has_one_place_and_its_parent_is_told(drawn: lis
 
     with TemporaryDirectory() as folder:
         asyncio.run(test(Path(folder)))
+
+
+def test_what_waits_behind_another_in_its_lane_keeps_its_trace() -> None:
+    async def test() -> None:
+        told: list[TracedSpan] = []
+        ring = Receiver("rung")
+        running = Running(TABLE, MemoryStore(), {"ring": ring})
+        running.tracer = tracer_of(running, told)
+        async with running:
+            await running.done("Receiver", "r", "make")
+            await running.done("Sender", "s", "make", {"other": "r"})
+            await running.done("Sender", "s", "twice", trace=SENT)
+            await running.runtime.quiet()
+            (call,) = (span for span in told if span.name == "Sender.twice")
+            attempts = [span for span in told if span.name == "attempt ring"]
+            assert [(span.trace, span.parent) for span in attempts] == [(TRACE, call.span)] * 2
+            assert [ask.traceparent[3:35] for ask in ring.asked] == [TRACE] * 2
+
+    asyncio.run(test())
 
 
 def test_what_happened_last_is_told_again_under_the_same_names() -> None:

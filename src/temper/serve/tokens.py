@@ -59,6 +59,12 @@ class Tokens:
         return found
 
 
+def nobodys(path: Path, token: str) -> None:
+    """Take as long as a tokens file takes that does not know the token."""
+    _stamp(path)
+    hash_of(token)
+
+
 class TokenFile:
     """A tokens file that is followed while it changes. A broken change keeps what was known before."""
 

@@ -78,7 +78,7 @@ def write_parquet(path: Path, lines: Iterator[str]) -> int:
     return count
 
 
-TEXTS = ("entity", "id", "rule", "action", "cause", "caller", "state", "note", "table", "hash")
+TEXTS = ("entity", "id", "rule", "action", "cause", "caller", "state", "note", "table", "trace", "hash")
 TREES = ("roles", "args", "changes", "handed_on")
 
 
