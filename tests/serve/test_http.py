@@ -300,7 +300,10 @@ PROVOKED = {
 """One way to each problem, with an open counter `c1`."""
 
 ELSEWHERE = {
-    **dict.fromkeys(("unknown-tenant", "bad-tenant", "tenant-exists", "version-for-all", "over-limit"), "test_tenants"),
+    **dict.fromkeys(
+        ("unknown-tenant", "bad-tenant", "tenant-exists", "version-for-all", "over-limit", "tenant-full"),
+        "test_tenants",
+    ),
     "too-busy": "test_operating",
     "archived": "test_keeping",
     "archive-broken": "test_keeping",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import threading
@@ -18,8 +19,10 @@ from hypothesis import strategies as st
 from support.running import Receiver
 from support.serving import serving, table_of, uncertified
 from support.tenancy import Tenancy, tenancy
+from temper.run import Ask
 from temper.run.handlers import HandlersBrokenError
 from temper.run.handlers.wire import ask_to_json
+from temper.sdk import AsyncClient, Client, Done, Worker
 from temper.serve.problem import ProblemError
 from temper.serve.tenants.audit import Audit, AuditBrokenError, Audited
 from temper.serve.tenants.limits import AllLimits, TenantLimits, load_limits
@@ -320,7 +323,7 @@ def test_so_many_instances_and_no_more(tmp_path, table) -> None:
         first = build("e", Idempotency_Key="k")
         with pytest.raises(ProblemError) as refused:
             build("f")
-        assert refused.value.code == "over-limit"
+        assert (refused.value.code, refused.value.status) == ("tenant-full", 409)
         assert build("e", Idempotency_Key="k") == {**first, "repeated": True}
         served.ask("acme", "ann", "call", {"note": '"before":"new"'}, entity="Door", id="e", action="rename")
         assert served.tenants.find("acme").opened.count.number == 2
@@ -505,3 +508,33 @@ def test_a_name_is_a_part_of_an_address_and_of_a_path(text: str) -> None:
         assert Path("x", text).name == text
         assert text == text.lower()
         assert text.isascii()
+
+
+def test_a_client_and_a_worker_take_the_tenants_address_for_that_of_a_server(tmp_path, table) -> None:
+    with tenancy(table, tmp_path) as served:
+        begun(served, "acme", "zeta")
+        url = f"{served.url}/v1/acme"
+        with Client(url, served.tokens["acme"]["ann"]) as client:
+            assert client.blueprint == "bells"
+            sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            done = client.call("Door", "d", "bell", traceparent=sent)
+            assert isinstance(done, Done)
+            assert [each.id for each in client.list("Door")] == ["d"]
+        records = served.ask("acme", "ann", "history", entity="Door", id="d")["records"]
+        assert records[-1]["trace"] == sent[3:35]
+        asked: list[Ask] = []
+
+        async def work() -> None:
+            async with AsyncClient(url, served.tokens["acme"]["operator"]) as client:
+                stop = asyncio.Event()
+
+                async def ring(ask: Ask) -> object:
+                    asked.append(ask)
+                    stop.set()
+                    return "rung"
+
+                await Worker(client, {"ring": ring}).run(stop)
+
+        asyncio.run(work())
+        assert [(ask.tenant, ask.traceparent) for ask in asked] == [("acme", sent)]
+        assert served.ask("acme", "ann", "get", entity="Door", id="d")["state"] == "open"

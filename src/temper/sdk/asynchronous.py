@@ -70,11 +70,12 @@ class AsyncClient:
         key: str | None = None,
         expected: int | None = None,
         acting_as: str = "",
+        traceparent: str = "",
         **args: Any,
     ) -> Answer:
         """Ask for an action, as `Client.call` does."""
         key = key or drawn_key()
-        send = call_request(await self.blueprint(), entity, id, action, args, key, expected, acting_as)
+        send = call_request(await self.blueprint(), entity, id, action, args, key, expected, acting_as, traceparent)
         return call_answer(await self.ask(send), key)
 
     async def get(self, entity: str, id: str) -> Instance | Rejected | Problem | Unanswered:  # noqa: A002

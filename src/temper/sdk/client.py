@@ -78,15 +78,17 @@ class Client:
         key: str | None = None,
         expected: int | None = None,
         acting_as: str = "",
+        traceparent: str = "",
         **args: Any,
     ) -> Answer:
         """Ask for an action, with its arguments by name. Without an id a constructor gets one.
 
         The call has an idempotency key in any case, so it is applied at most once however often it is sent. After
-        an `Unanswered` ask again with its `key`. `expected` is the `seq` that was read before.
+        an `Unanswered` ask again with its `key`. `expected` is the `seq` that was read before,
+        `traceparent` where the caller stands in a trace: in a handler that is `ask.traceparent`.
         """
         key = key or drawn_key()
-        send = call_request(self.blueprint, entity, id, action, args, key, expected, acting_as)
+        send = call_request(self.blueprint, entity, id, action, args, key, expected, acting_as, traceparent)
         return call_answer(self._ask(send), key)
 
     def get(self, entity: str, id: str) -> Instance | Rejected | Problem | Unanswered:  # noqa: A002

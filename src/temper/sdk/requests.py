@@ -20,6 +20,7 @@ def call_request(
     key: str,
     expected: int | None,
     acting_as: str,
+    traceparent: str = "",
 ) -> Send:
     """A call, or a constructor with an id that the server draws."""
     headers = {"Idempotency-Key": key}
@@ -27,6 +28,8 @@ def call_request(
         headers["If-Match"] = f'"{expected}"'
     if acting_as:
         headers["Temper-As"] = acting_as
+    if traceparent:
+        headers["traceparent"] = traceparent
     parts = (blueprint, entity, action) if id_ is None else (blueprint, entity, id_, action)
     return Send("POST", path(*parts), dict(args), headers)
 

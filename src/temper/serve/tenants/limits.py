@@ -97,8 +97,13 @@ class Rate:
         return (1.0 - self._left) / self._a_second
 
 
-def over_limit(what: str, most: int, seconds: float = 0.0) -> ProblemError:
-    """That a tenant has or asks too much."""
+def over_limit(what: str, most: int, seconds: float) -> ProblemError:
+    """That a tenant asks too much just now."""
     detail = f"{what}, and this tenant may have {most:,}; nothing of this was done"
-    headers = {"Retry-After": str(max(1, round(seconds)))} if seconds else {}
-    return ProblemError("over-limit", detail, {"limit": most}, headers)
+    return ProblemError("over-limit", detail, {"limit": most}, {"Retry-After": str(max(1, round(seconds)))})
+
+
+def full(number: int, most: int) -> ProblemError:
+    """That a tenant has as many instances as it may; to ask again does not help."""
+    detail = f"{number:,} instances live here, and this tenant may have {most:,}; nothing of this was done"
+    return ProblemError("tenant-full", detail, {"limit": most})

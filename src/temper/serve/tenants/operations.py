@@ -73,5 +73,5 @@ HOST_OPERATIONS: tuple[Operation, ...] = (
     *(operation(name) for name in ("health", "alive", "ready", "metrics", "explain")),
     *TENANT_OPERATIONS,
 )
-AT_A_TENANT = ("unknown-tenant", "over-limit", "version-for-all")
+AT_A_TENANT = ("unknown-tenant", "over-limit", "tenant-full", "version-for-all")
 """What any operation may answer under a tenant's name, besides what it always may."""

@@ -11,7 +11,7 @@ from temper.serve.problem import ProblemError
 from temper.serve.reload import Reloader
 from temper.serve.service import Service
 from temper.serve.tenants.counting import InstanceCount
-from temper.serve.tenants.limits import over_limit
+from temper.serve.tenants.limits import full
 from temper.serve.tokens import TokenFile
 
 
@@ -48,7 +48,7 @@ class TenantService(Service):
 
     async def _call(self, asked: Asked, id_: str | None) -> tuple[Done, dict[str, str]]:
         if self._count.number >= self._instances_max and self._begins(asked, asked.given.get("Idempotency-Key")):
-            raise over_limit(f"{self._count.number:,} instances live here", self._instances_max)
+            raise full(self._count.number, self._instances_max)
         return await super()._call(asked, id_)
 
     def _begins(self, asked: Asked, key: str | None) -> bool:
