@@ -32,7 +32,7 @@ from temper.run.reload import Admitted, Image, NotAdmitted, live_images
 from temper.run.runtime import Runtime, lineage_of, open_runtime
 from temper.run.store.memory import MemoryStore
 from temper.run.store.protocol import StorageFullError, Store, StoreError, StoreInUseError
-from temper.run.store.rows import GENESIS, Batch, RecordRow
+from temper.run.store.rows import GENESIS, Batch, PendingRow, RecordRow
 from temper.run.upkeep import Attempts, EffectSeen, LetterSeen
 from temper.run.version import Version, stage
 from temper.run.world import (
@@ -84,6 +84,7 @@ __all__ = [
     "Obstacle",
     "Option",
     "Pending",
+    "PendingRow",
     "PostgresStore",
     "Problem",
     "Rate",

@@ -105,10 +105,10 @@ class Calls:
         except (ValueError, RecursionError):
             return Rejected("bad-args", "the arguments are no JSON that can be kept")
         while (asking := self._asked.get(key)) is not None:
-            if asking.bound != bound:
-                return _reused(key)
-            if (response := await asking.answered()) is not None:
+            response = await asking.answered()
+            if asking.bound == bound and response is not None:
                 return _repeated(response)
+            # Another request under the same key decides nothing about this one: the store says whose it is.
             # Whoever asked first went away; what was decided is in the store once it is durable.
             await self._driver.durable()
         asking = self._asked[key] = _Asking(bound)

@@ -38,6 +38,7 @@ SPREAD = 0.5
 LATER_MILLISECONDS_MAX = 3_600_000
 """A receiver may ask to be left alone for so long, and no longer: what is pending must be delivered at last."""
 LOST = "the claim outlived its process: whether it was asked, nobody knows"
+SPENT = "the last attempt that is declared outlived its process: how it ended, nobody knows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Dispatcher:
         elif pending.not_before > now:
             spread = 0 if pending.attempts else self._spread(pending.not_before - now)
             self._alarms.at(pending.not_before + spread, lambda: self._again(key))
-        elif key in self._answers or (self._is_lost(pending) and key not in self.leased):
+        elif key in self._answers or (self._why_over(pending) and key not in self.leased):
             self._begin(pending)
         elif key not in self.leased:
             effect = self.effect(pending).name
@@ -234,8 +235,14 @@ class Dispatcher:
         if (pending := self._known.get(key)) is not None and key not in self._running:
             self.attempt(pending)
 
-    def _is_lost(self, pending: Pending) -> bool:
-        return pending.claimed and self.effect(pending).delivery is DeliveryKind.AT_MOST_ONCE
+    def _why_over(self, pending: Pending) -> str:
+        """Why there is no attempt left though nobody heard of the last one; empty if there is one."""
+        if self.effect(pending).delivery is DeliveryKind.AT_MOST_ONCE:
+            return LOST if pending.claimed else ""
+        return SPENT if pending.attempts >= self._attempts_max(pending) else ""
+
+    def _attempts_max(self, pending: Pending) -> int:
+        return self.letters.attempts_max(pending.key) or self.effect(pending).retry.attempts
 
     def _spread(self, wait: int) -> int:
         return int(wait * SPREAD * self._driver.world.chance.fraction())
@@ -267,8 +274,8 @@ class Dispatcher:
         """The outcome, with the attempt counted; None if there is to be another one, or none, for it was withdrawn."""
         effect, clock = self.effect(pending), self._driver.world.clock
         if end is None:
-            if self._is_lost(pending):
-                return pending, self._unknown(pending, LOST)
+            if why := self._why_over(pending):
+                return pending, self._unknown(pending, why)
             pending = pending._replace(attempts=pending.attempts + 1)
             started = clock.now()
             end = await self._attempted(pending, effect)
@@ -317,7 +324,7 @@ class Dispatcher:
 
     async def _failed(self, pending: Pending, effect: Effect, failed: Failed) -> Settled | None:
         why = failed.why
-        attempts_max = self.letters.attempts_max(pending.key) or effect.retry.attempts
+        attempts_max = self._attempts_max(pending)
         if effect.delivery is DeliveryKind.AT_MOST_ONCE or pending.attempts >= attempts_max:
             return self._unknown(pending, f"attempt {pending.attempts} of {attempts_max} failed: {why}")
         wait = back_off(effect.retry, max(1, pending.attempts - attempts_max + effect.retry.attempts))
@@ -370,9 +377,11 @@ class Dispatcher:
 
     def noted(self, pending: Pending) -> Gathering | None:
         """Keep the book-keeping of a delivery; None if it is not pending any more or nothing is taken now."""
+        note = self.letters.note if self.letters.is_redriven(pending.key) else self._driver.note
+        gathering = note(pending)  # First, for it may fail, and memory must not be ahead then.
         if pending.key in self._known:
             self._known[pending.key] = pending
-        return self.letters.note(pending) if self.letters.is_redriven(pending.key) else self._driver.note(pending)
+        return gathering
 
     async def _note(self, pending: Pending) -> bool:
         gathering = self.noted(pending)

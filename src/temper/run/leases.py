@@ -24,6 +24,7 @@ from temper.run.driver import Driver
 from temper.run.engine import Settled
 from temper.run.outcome import judge
 from temper.run.record import Pending
+from temper.run.store.protocol import StoreError
 from temper.run.world import Ask
 
 LEASE_MILLISECONDS = 30_000
@@ -82,6 +83,24 @@ class Leases:
 
     async def heartbeat(self, lease: str, who: str) -> int | Problem:
         """Prolong a lease; for how many milliseconds from now. A worker that hears `lease-lost` should stop."""
+        try:
+            return await self._prolonged(lease, who)
+        except StoreError as error:
+            return failed(error)
+
+    async def complete(self, lease: str, who: str, end: End) -> Completed | Problem:
+        """Hear what came of an attempt. The same again is harmless."""
+        if (problem := self._untaken()) is not None:
+            return problem
+        key, note = self._held(lease, who)
+        try:
+            if key is not None and note is not None and not self._expired(key, note):
+                return await self._counted(key, note, end)
+            return await self._late(lease, who, end)
+        except StoreError as error:
+            return failed(error)
+
+    async def _prolonged(self, lease: str, who: str) -> int | Problem:
         if (problem := self._untaken()) is not None:
             return problem
         now, (key, note) = self._driver.world.clock.now(), self._held(lease, who)
@@ -97,15 +116,6 @@ class Leases:
         assert gathering is not None, "nothing has happened since inputs were taken"
         end = await gathering.wait()
         return failed(end) if end is not None else (note.expires or now) - now
-
-    async def complete(self, lease: str, who: str, end: End) -> Completed | Problem:
-        """Hear what came of an attempt. The same again is harmless."""
-        if (problem := self._untaken()) is not None:
-            return problem
-        key, note = self._held(lease, who)
-        if key is not None and note is not None and not self._expired(key, note):
-            return await self._counted(key, note, end)
-        return await self._late(lease, who, end)
 
     def wake(self, effect: str) -> None:
         """There may be something to do."""
@@ -140,14 +150,25 @@ class Leases:
         dispatcher = self._dispatcher
         granted: list[tuple[Key, AttemptNote, Leased]] = []
         gathering: Gathering | None = None
+        trouble: StoreError | None = None
         for effect in effects:
             if effect in dispatcher.handlers or effect not in self._driver.version.effects:
                 continue
             self._seen.setdefault(effect, {})[who] = self._driver.world.clock.now()
-            while len(granted) < limit and (pending := dispatcher.take(effect)) is not None:
-                gathering = self._grant(pending, who, granted) or gathering
+            left: list[Key] = []
+            while trouble is None and len(granted) < limit and (pending := dispatcher.take(effect)) is not None:
+                try:
+                    kept = self._grant(pending, who, granted)
+                except StoreError as error:
+                    kept, trouble = None, error
+                if kept is None:
+                    left.append(pending.key)
+                gathering = kept or gathering
+            for key in left:
+                # Not before the end: what goes back at once is the next that is taken, for ever.
+                dispatcher.give_back(key, effect)
             dispatcher.look_again(effect)
-        end = None if gathering is None else await gathering.wait()
+        end = trouble if gathering is None else await gathering.wait()
         if end is not None:
             return failed(end)
         still = dispatcher.leased
@@ -163,8 +184,7 @@ class Leases:
         note = replace(note, expires=self._expires(pending, now, now))
         gathering = dispatcher.noted(pending)
         if gathering is None:
-            dispatcher.give_back(key, effect.name)
-            return None
+            return None  # Withdrawn, and the record of that is not durable yet.
         self._driver.keep(LEASE, sorting(key), written(note))
         dispatcher.leased[key] = note
         self._arm(key, note)

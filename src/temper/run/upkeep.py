@@ -89,13 +89,20 @@ class Upkeep:
         if effect not in self._driver.version.effects:
             return _unknown_effect(effect, tuple(self._driver.version.effects))
         body = None if note is None else written(note)
+        try:
+            letters = self._letters_of(effect)
+        except StoreError as error:
+            return failed(error)
+        turnstile = self._work.dispatcher.turnstile(effect)
+        before = turnstile.paused
         if note is not None:
             # Nothing more is begun while the note is on its way to the disk; resuming waits until it is there.
             self._work.dispatcher.pause(effect, note)
         problem = await self._kept(self._driver.keep(PAUSED, effect, body))
-        if problem is None and note is None:
+        if problem is None and note is None and turnstile.paused is before:
+            # Else somebody has paused it anew meanwhile, which is the last word.
             self._work.dispatcher.pause(effect, None)
-        return problem or self._seen(effect, self._letters_of(effect))
+        return problem or self._seen(effect, letters)
 
     def _letters_of(self, effect: str) -> int:
         return sum(note.effect == effect for _, note in book.letters(self._driver.world.store))
@@ -170,7 +177,10 @@ class Upkeep:
             return problem or CLOSING
         if letters.is_redriven(place) and self._work.dispatcher.known(place) is None:
             self._work.dispatcher.attempt(pending)
-        stored = book.letter(self._driver.world.store, place)
+        try:
+            stored = book.letter(self._driver.world.store, place)
+        except StoreError:
+            stored = None  # It is redriven, whether or not it can be read just now.
         return _letter(place, stored or note)
 
     async def dismiss(self, key: str) -> LetterSeen | Problem:

@@ -50,7 +50,10 @@ class Callers:
     rejections: dict[str, int] = field(default_factory=dict)
     commits: int = 0
     done: int = 0
-    _calls: list[Record] = field(default_factory=list)
+    _calls: list[tuple[Record, int]] = field(default_factory=list)
+    """Calls of the transaction that is followed just now, with the version of the instance before."""
+    _bound: dict[str, int] = field(default_factory=dict)
+    """By key: the request that it stands for."""
     _records: dict[int, tuple[Address, str, str, int]] = field(default_factory=dict)
     _past: dict[Address, list[tuple[int, Cell]]] = field(default_factory=dict)
     _in_flight: dict[int, Requested] = field(default_factory=dict)
@@ -64,6 +67,10 @@ class Callers:
         request.asked += 1
         self._in_flight[move.name] = request
         return request
+
+    def knows(self, key: str | None) -> bool:
+        """Whether somebody has asked under this key."""
+        return key is not None and any(request.move.key == key for request in self.requests.values())
 
     def gone(self) -> None:
         """The process has died, and with it every connection."""
@@ -82,7 +89,7 @@ class Callers:
         """A record was followed."""
         record = taken.record
         if record.rule == "call":
-            self._calls.append(record)
+            self._calls.append((record, taken.before.seq))
             self._records[record.number] = (record.address, record.action, taken.after.control, taken.after.seq)
         self._past.setdefault(record.address, []).append((self.commits, taken.before))
 
@@ -90,25 +97,33 @@ class Callers:
         """A transaction is durable: each call in it was asked for, once, and is answered in it if it has a key."""
         calls, self._calls = self._calls, []
         keys = {_record_in(row.body): key for key, row in batch.answers.items()} if calls else {}
-        for record in calls:
-            request = self._whose(record, keys.get(record.number))
+        for record, seq in calls:
+            request = self._whose(record, keys.get(record.number), seq)
             if request is None:
                 who = f"record {record.number}: {record.action} of {record.address.entity} {record.address.id}"
                 told = "was not asked for, was applied before, or is durable without the answer under its key"
                 raise BrokenError("exactly-once", f"{who} by {record.caller} {told}")
             request.applied = record
+            self._bind(request)
         self.commits += 1
         if self.commits % AGES_MAX == 0:
             self._past.clear()
 
-    def _whose(self, record: Record, key: str | None) -> Requested | None:
-        """The request under way that asked for this, under this key or without one."""
+    def _bind(self, request: Requested) -> None:
+        """A key stands for the first request that was decided under it, and for no other."""
+        key = request.move.key
+        if key is not None and self._bound.setdefault(key, request.move.name) != request.move.name:
+            raise BrokenError("exactly-once", f"{_asked(request)} is decided under {key}, which is another request's")
+
+    def _whose(self, record: Record, key: str | None, seq: int) -> Requested | None:
+        """The request under way that asked for this, under this key or without one, of what it was then."""
         args = dict(record.args)
         for request in self._in_flight.values():
             move = request.move
             if (
                 move.key == key
                 and request.applied is None
+                and move.expected in {None, seq}
                 and move.action == record.action
                 and move.entity == record.address.entity
                 and move.id in {None, record.address.id}
@@ -155,6 +170,8 @@ class Callers:
                     "exactly-once", f"{_asked(request)} was told {_told(before)}, and then {_told(response)}"
                 )
             return
+        if isinstance(response, Done | Rejected):
+            self._bind(request)
         if isinstance(response, Done):
             self._done(request, response)
         elif isinstance(response, Rejected):

@@ -10,7 +10,7 @@ from collections.abc import Callable, KeysView
 from enum import StrEnum
 from typing import Any
 
-from temper.run import Batch, MemoryStore, StorageFullError, StoreError
+from temper.run import Batch, MemoryStore, PendingRow, StorageFullError, StoreError
 
 
 class WriteFault(StrEnum):
@@ -43,6 +43,13 @@ class Rows(MemoryStore):
 
     def pending_places(self) -> KeysView[int]:
         return self._pending.keys()
+
+    def note(self, kind: str, key: str) -> str | None:
+        """A note of the book."""
+        return self._book.get((kind, key))
+
+    def pending_at(self, place: int) -> PendingRow | None:
+        return self._pending.get(place)
 
 
 class Disk:
@@ -79,6 +86,8 @@ class ProcessStore:
         self.fault = WriteFault.NONE
         """What becomes of the next write."""
         self.recoveries = 0
+        self.unread = 0
+        """So many reads fail from now on."""
 
     def commit(self, batch: Batch) -> None:
         if self.is_dead:
@@ -124,4 +133,7 @@ class ProcessStore:
 
     def __getattr__(self, name: str) -> Any:
         """Every way to read what is durable."""
+        if self.unread:
+            self.unread -= 1
+            raise StoreError("the disk cannot be read")
         return getattr(self.disk.rows, name)

@@ -23,10 +23,15 @@ from temper.verify.simulate.moves import (
     Answers,
     Asks,
     Crashes,
+    Deafens,
     Frees,
+    Halts,
     Happens,
+    Hires,
     Jumps,
+    Leases,
     Move,
+    Prolongs,
     Reloads,
     Runs,
     Waits,
@@ -49,6 +54,17 @@ DISK = (
     WriteFault.UNSURE,
     WriteFault.UNSURE_AFTER,
 )
+WARY_FACTOR = 6
+"""How much more often a write fails that may be one of those that matter most: a version is loaded by it."""
+OFTEN = (0, 1, 1, 4)
+"""How many times as often as usual a fault happens in a run."""
+PATIENCE = (0.0, 0.02, 0.06)
+"""How much of a run more than usual is spent waiting for what comes with time."""
+HIRED = (0, 0, 0.3, 0.8)
+"""How likely it is in a run that an effect is carried out by workers."""
+TAKEN = 0.3
+"""How often the id of a spawn that is on its way is asked for, where there is one."""
+WORKERS = ("w1", "w2")
 NONSENSE: tuple[object, ...] = ("what?", 7, None, {"outcome": "no-such-outcome"}, {"fields": {}}, [])
 JUMP_MAX = 120_000
 
@@ -59,7 +75,9 @@ class Draw:
     def __init__(self, ground: Ground, seed: int | str, faults: Mapping[str, float], *, within: bool = False) -> None:
         table = ground.tables[0]
         self._chance = random.Random(f"{seed}")  # noqa: S311 (a simulation is to be repeated, not to be secret)
-        self._table, self._faults, self._within = table, faults, within
+        # Each run has some faults often, some never: what takes two of one kind happens where that kind is frequent.
+        self._faults = {name: rate * self._chance.choice(OFTEN) for name, rate in faults.items()}
+        self._table, self._within = table, within
         self._universe, self._offers, self._step = ground.universe, ground.offers, ground.step
         self._final = {entity.name: frozenset(entity.final) for entity in table.entities}
         self._living = [entity for entity in table.entities if not entity.world]
@@ -80,15 +98,22 @@ class Draw:
         )
         self._people = self._universe.principals
         self._name = 0
+        self._wary = 0
         self._given: dict[str, list[str | None]] = {}
         """The ids that were asked for, None where the runtime was to draw one."""
         self._effects = {effect.name: effect for effect in table.effects}
+        hired = self._chance.choice(HIRED)
+        self._hired = [name for name in self._effects if self._chance.random() < hired]
+        """Effects that workers carry out in this run."""
+        self._patience = self._chance.choice(PATIENCE)
 
     def next(self, simulation: Simulation) -> Move:
         """The next move of this seed in this run."""
         chance, faults = self._chance, self._faults
         if faults and (fault := self._fault(simulation)) is not None:
             return fault
+        if self._hired and chance.random() < 0.12:
+            return self._work(simulation)
         drawn = chance.random()
         writes = len(simulation.process.writes)
         if drawn < 0.55 and simulation.callers.waiting < UNDER_WAY_MAX:
@@ -99,7 +124,7 @@ class Draw:
             return self._write()
         if drawn < 0.86 and simulation.outside.attempts:
             return self._answer(simulation, chance.choice(simulation.outside.attempts))
-        if drawn < 0.92 or simulation.callers.waiting:
+        if drawn < 0.92 - self._patience or (simulation.callers.waiting and chance.random() >= self._patience):
             return Runs(chance.randint(1, 40))
         if self._environment and drawn < 0.94:
             entity, action = chance.choice(self._environment)
@@ -122,7 +147,7 @@ class Draw:
         if simulation.disk.is_full and chance.random() < 0.05:
             return Frees()
         drawn = chance.random()
-        for name in ("crash", "torn", "full", "clock", "reload"):
+        for name in ("crash", "torn", "full", "clock", "reload", "pause", "read"):
             drawn -= faults.get(name, 0.0)
             if drawn < 0:
                 return self._one(name, simulation)
@@ -139,12 +164,27 @@ class Draw:
                 return Writes(WriteFault.FULL) if simulation.process.writes else None
             case "clock":
                 return Jumps(chance.choice((-1, 1)) * int(JUMP_MAX ** chance.random()))
+            case "read":
+                return Deafens(chance.randint(1, 3))
+            case "pause":
+                return self._halt(simulation)
             case _:
+                self._wary = 2
                 return Reloads(chance.randrange(9)) if len(simulation.tables) > 1 else None
+
+    def _halt(self, simulation: Simulation) -> Move | None:
+        chance, halted = self._chance, simulation.outside.halted
+        if halted and chance.random() < 0.5:
+            return Halts(chance.choice(sorted(halted)), again=True)
+        return Halts(chance.choice(list(self._effects))) if self._effects else None
 
     def _write(self) -> Move:
         chance = self._chance
-        is_faulty = chance.random() < self._faults.get("disk", 0.0)
+        rate = self._faults.get("disk", 0.0)
+        if self._wary:
+            self._wary -= 1
+            rate *= WARY_FACTOR
+        is_faulty = chance.random() < rate
         return Writes(chance.choice(DISK) if is_faulty else WriteFault.NONE)
 
     # Calls
@@ -162,12 +202,22 @@ class Draw:
             caller, roles = chance.choice(self._people)
         self._name += 1
         key = f"k{self._name}" if chance.random() < 0.5 else None
+        if key is not None and chance.random() < self._faults.get("reuse", 0.0):
+            key = self._taken_key(simulation, caller, (cell.entity, id_, offer.action)) or key
         expected = None
         if chance.random() < 0.06:
             expected = cell.seq + chance.choice((0, 0, -1, 1))
         types = self._params[cell.entity, offer.action]
         args = {p.name: to_json(p.type, offer.call.args[p.name]) for p in types}
         return Asks(self._name, caller, roles, cell.entity, id_, offer.action, args, key, expected)
+
+    def _taken_key(self, simulation: Simulation, caller: str, asked: tuple[str, str | None, str]) -> str | None:
+        """A key under which somebody asked for something else."""
+        moves = [request.move for request in simulation.callers.requests.values() if request.move.key is not None]
+        key = self._chance.choice(moves).key if moves else None
+        others = (move for move in moves if move.key == key)
+        is_other = all((move.caller, move.entity, move.id, move.action) != (caller, *asked) for move in others)
+        return key if is_other else None
 
     def _again(self, simulation: Simulation) -> Move | None:
         """One of the last requests once more, if it has a key; whoever has none would ask for something new."""
@@ -194,6 +244,9 @@ class Draw:
     def _cell(self, simulation: Simulation) -> tuple[Cell, str | None] | None:
         """An instance to call: one that lives, or a new one where there are not too many."""
         chance, cells = self._chance, simulation.shadow.cells
+        coming = [child for child in simulation.shadow.expected if child.entity in self._open_to]
+        if coming and chance.random() < TAKEN:
+            return absent(self._table, coming[0]), coming[0].id
         active = [cell for cell in cells.values() if cell.control not in self._final[cell.entity]]
         if self._open_to and (not active or chance.random() < 0.3):
             entity = chance.choice(self._open_to)
@@ -225,10 +278,27 @@ class Draw:
 
     # The outside
 
-    def _answer(self, simulation: Simulation, attempt: Attempt) -> Move:
-        chance, faults, (address, effect) = self._chance, self._faults, attempt.lane
+    def _work(self, simulation: Simulation) -> Move:
+        """Workers are hired one after the other; then they ask for work, or say that they are still at it."""
+        chance, outside = self._chance, simulation.outside
+        for name in self._hired:
+            if name not in outside.hired:
+                return Hires(name)
+        leased = [attempt for attempt in outside.attempts if attempt.lease]
+        if leased and chance.random() < 0.3:
+            attempt = chance.choice(leased)
+            return Prolongs(*self._place(simulation, attempt))
+        return Leases(chance.choice(WORKERS), chance.choice(self._hired))
+
+    def _place(self, simulation: Simulation, attempt: Attempt) -> tuple[str, str, str, int]:
+        """How a move names an attempt."""
+        address, effect = attempt.lane
         lane = [each for each in simulation.outside.attempts if each.lane == attempt.lane]
-        place = (address.entity, address.id, effect, lane.index(attempt))
+        return address.entity, address.id, effect, lane.index(attempt)
+
+    def _answer(self, simulation: Simulation, attempt: Attempt) -> Move:
+        chance, faults, effect = self._chance, self._faults, attempt.lane[1]
+        place = self._place(simulation, attempt)
         performs = self._effects[effect].performs is not None and chance.random() < 0.8
         drawn = chance.random()
         for name in ("refuse", "silence", "unanswered", "nonsense"):
@@ -262,9 +332,10 @@ class Draw:
 
     def _wait(self, simulation: Simulation) -> Move:
         due = simulation.next_due()
+        rests = self._chance.random() < 0.5
         if due is None or self._chance.random() < 0.3:
-            return Waits(self._chance.randint(1, 50))
-        return Waits(max(1, due - simulation.now))
+            return Waits(self._chance.randint(1, 50), rests)
+        return Waits(max(1, due - simulation.now), rests)
 
 
 _FRESH = tuple(f"?{number}" for number in range(20))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from temper.machine import (
+    NEW,
     Certificate,
     Certified,
+    Gate,
     Offers,
     Scope,
     TransitionTable,
@@ -52,13 +54,33 @@ class Ground:
 
 
 def ground(table: TransitionTable, scope: Scope | None = None) -> Ground:
-    """The ground of a blueprint, with a second version to load while it runs. Made once for the same table."""
+    """The ground of a blueprint, with versions to load while it runs: the same, and a stricter one. Made once."""
     for kept, of, made in _KEPT:
         if kept is table and of == scope:
             return made
-    made = Ground((table, replace(table, roles=(*table.roles, OBSERVER))), scope)
+    watched = replace(table, roles=(*table.roles, OBSERVER))
+    made = Ground((table, watched, stricter(watched)), scope)
     _KEPT[:] = [*_KEPT[-KEPT_MAX:], (table, scope, made)]
     return made
+
+
+def stricter(table: TransitionTable) -> TransitionTable:
+    """The same machine under other policies: every second thing that people may do with an instance, nobody may.
+
+    Whatever is true of every run of the table is true of its runs, which are fewer.
+    """
+    entities = []
+    closed = False
+    for entity in table.entities:
+        actions = []
+        for action in entity.actions:
+            if action.gate in {Gate.ROLES, Gate.POLICY} and NEW not in action.sources:
+                closed = not closed
+                if closed:
+                    action = replace(action, gate=Gate.ROLES, roles=(OBSERVER,))  # noqa: PLW2901 (the action, closed)
+            actions.append(action)
+        entities.append(replace(entity, actions=tuple(actions)))
+    return replace(table, entities=tuple(entities))
 
 
 KEPT_MAX = 8

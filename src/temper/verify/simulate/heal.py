@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from temper.machine import Applied, Binding, Gate, Property, PropertyKind, promises, to_json
-from temper.verify.simulate.moves import Answers, Asks, Frees, Reloads, Waits
+from temper.verify.simulate.moves import Answers, Asks, Frees, Halts, Leases, Reloads, Waits
 from temper.verify.simulate.outside import Attempt, unanswered
 from temper.verify.simulate.rules import BrokenError
 from temper.verify.simulate.simulation import Simulation
@@ -53,7 +53,7 @@ class Heal:
 
     def _end_faults(self) -> None:
         simulation = self.simulation
-        simulation.disk.silent = 0
+        simulation.disk.silent = simulation.process.store.unread = 0
         simulation.play(Frees())
         simulation.skew = max(simulation.skew, 0)
         simulation.play(Waits(GRACE))
@@ -64,7 +64,15 @@ class Heal:
         """Everybody who waits is answered, whoever has no answer asks again, and time goes on."""
         simulation = self.simulation
         simulation.rest()
-        while simulation.failure is None and (attempt := next(unanswered(simulation.outside), None)) is not None:
+        for effect in simulation.paused():
+            simulation.play(Halts(effect, again=True))
+        simulation.rest()
+        for effect in sorted(simulation.outside.hired):
+            simulation.play(Leases("w1", effect))
+        simulation.rest()
+        answered: list[Attempt] = []
+        while simulation.failure is None and (attempt := self._waiting(answered)) is not None:
+            answered.append(attempt)
             self._answer(attempt)
             simulation.rest()
         for request in list(simulation.callers.requests.values()):
@@ -74,6 +82,10 @@ class Heal:
             simulation.play(move)
         due = simulation.next_due()
         simulation.play(Waits(1_000 if due is None else max(1, due - simulation.now)))
+
+    def _waiting(self, answered: list[Attempt]) -> Attempt | None:
+        """An attempt that was not answered in this round; a worker may have to bring its answer again."""
+        return next((each for each in unanswered(self.simulation.outside) if each not in answered), None)
 
     def _answer(self, attempt: Attempt) -> None:
         """Outcomes take turns at each lane, among those that can be once it was performed."""

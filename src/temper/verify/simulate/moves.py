@@ -62,9 +62,10 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Time passes."""
+    """Time passes; whatever comes of that is done with in the end, unless nothing `rests`."""
 
     milliseconds: int
+    rests: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,50 @@ class Frees:
 
 
 @dataclass(frozen=True, slots=True)
+class Deafens:
+    """So many times the store cannot be read."""
+
+    reads: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reloads:
     """Another version is loaded: the `number`th of those at hand."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Halts:
+    """An operator has an effect attempted no more, or again."""
+
+    effect: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hires:
+    """From now on an effect has no handler in the process: workers carry it out."""
+
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """A worker asks for something to do."""
+
+    worker: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prolongs:
+    """The worker that has the `number`th open attempt of the lane says that it is still at it."""
+
+    entity: str
+    id: str
+    effect: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +144,23 @@ class Happens:
     args: Mapping[str, Any] = field(default_factory=dict)
 
 
-Move: TypeAlias = Asks | Answers | Writes | Runs | Waits | Crashes | Jumps | Frees | Reloads | Happens
+Move: TypeAlias = (
+    Asks
+    | Answers
+    | Writes
+    | Runs
+    | Waits
+    | Crashes
+    | Jumps
+    | Frees
+    | Deafens
+    | Reloads
+    | Happens
+    | Halts
+    | Hires
+    | Leases
+    | Prolongs
+)
 
 
 def is_fault(move: Move) -> bool:
@@ -113,7 +170,7 @@ def is_fault(move: Move) -> bool:
             return bool(refuses) or lost or said is None
         case Writes(fault=fault):
             return bool(fault)
-        case Crashes() | Jumps() | Frees() | Reloads():
+        case Crashes() | Jumps() | Frees() | Deafens() | Reloads() | Halts():
             return True
         case _:
             return False

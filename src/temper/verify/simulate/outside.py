@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temper.machine import (
+    UNKNOWN,
     Address,
     Applied,
+    Args,
     Call,
     Cause,
     Cell,
@@ -31,8 +33,8 @@ from temper.machine import (
     step,
     to_json,
 )
-from temper.run import Ask, AttemptFailedError
-from temper.verify.simulate.moves import Answers
+from temper.run import Ask, AttemptFailedError, Handler, PendingRow
+from temper.verify.simulate.moves import Answers, Prolongs
 from temper.verify.simulate.shadow import Shadow
 
 Key = tuple[int, int]
@@ -45,12 +47,16 @@ class Attempt:
     ask: Ask
     key: Key
     lane: tuple[Address, str]
-    waiter: asyncio.Future[object]
+    waiter: asyncio.Future[object] | None
+    """Who waits for an answer; None where a worker has it, which brings the answer itself."""
+    lease: str = ""
+    who: str = ""
 
     @property
     def is_heard(self) -> bool:
         """Whether anybody still waits for an answer."""
-        return not self.waiter.done() and not self.waiter.get_loop().is_dead  # type: ignore[attr-defined]
+        waiter = self.waiter
+        return waiter is None or not (waiter.done() or waiter.get_loop().is_dead)  # type: ignore[attr-defined]
 
 
 @dataclass(slots=True)
@@ -58,6 +64,10 @@ class _Request:
     """What is known out there of one request: its performs, and how it was settled."""
 
     performed: list[dict[str, Value]] = field(default_factory=list)
+    heard: list[tuple[str, dict[str, Value]]] = field(default_factory=list)
+    """What was answered to somebody who still waited: an outcome with its fields."""
+    babble: int = 0
+    """How often somebody who waited heard what no outcome of the effect is."""
     is_settled: bool = False
     outcome: str | None = None
     """What it was settled with; None if it was withdrawn."""
@@ -76,7 +86,10 @@ class Outside:
         """How often each request was attempted."""
         self.wrong: list[tuple[str, str]] = []
         """(law, how) of attempts that must never have been made."""
-        self.outcomes: set[tuple[str, str]] = set()
+        self.hired: set[str] = set()
+        """Effects that workers carry out."""
+        self.halted: set[str] = set()
+        """Effects of which an operator was told that they are attempted no more."""
         self._requests: dict[Key, _Request] = {}
         self._fences: dict[tuple[Address, str], int] = {}
 
@@ -89,9 +102,19 @@ class Outside:
         loop = asyncio.get_running_loop()
         attempt = Attempt(ask, (place, round_), lane, loop.create_future())
         if not loop.is_dead:  # type: ignore[attr-defined]
-            self._look(attempt)
-            self.attempts.append(attempt)
+            self.begun(attempt)
+        assert attempt.waiter is not None, "whoever is no worker waits"
         return await attempt.waiter
+
+    def handlers(self) -> dict[str, Handler]:
+        """What a process has for each effect that no worker carries out."""
+        names = (effect.name for effect in self.table.effects if effect.name not in self.hired)
+        return dict.fromkeys(names, self.receive)
+
+    def begun(self, attempt: Attempt) -> None:
+        """It is out there from now on."""
+        self._look(attempt)
+        self.attempts.append(attempt)
 
     def _look(self, attempt: Attempt) -> None:
         """G5: an attempt needs a durable row that is the first of its lane; `at_most_once` is attempted once.
@@ -106,32 +129,37 @@ class Outside:
             self.wrong.append(("effect-after-record", f"{_named(attempt)} is attempted, and its row is not there"))
         self.asked[key] = self.asked.get(key, 0) + 1
         effect = self.table.effect(attempt.ask.effect)
+        row = self._shadow.row(key)
+        is_under_way = is_late or bool(attempt.lease) or (row is not None and row.claimed)
+        if effect.name in self.halted and not is_under_way:
+            self.wrong.append(("paused", f"{_named(attempt)} is attempted, and it is paused"))
+        if row is not None and (why := _miscounted(row, attempt, effect, self._shadow.now)):
+            self.wrong.append(("attempts-counted", f"{_named(attempt)} {why}"))
         if effect.delivery is DeliveryKind.AT_MOST_ONCE and self.asked[key] > 1:
             self.wrong.append(("at-most-once", f"{_named(attempt)} is attempted once more"))
 
     # What the simulation decides
 
-    def find(self, move: Answers) -> Attempt | None:
+    def find(self, move: Answers | Prolongs) -> Attempt | None:
         """The attempt that the move is about."""
         lane = (Address(move.entity, move.id), move.effect)
         open_ = [attempt for attempt in self.attempts if attempt.lane == lane]
         return open_[move.number % len(open_)] if open_ else None
 
-    def answer(self, move: Answers) -> bool:
-        """Do what the move says, as far as it can be; whether there was anything."""
-        attempt = self.find(move)
-        if attempt is None:
-            return False
+    def answer(self, move: Answers, attempt: Attempt) -> bool:
+        """Do what the move says, as far as it can be; whether there was anything. A worker brings what it says."""
         if move.lost:
             self.attempts.remove(attempt)
             return True
         did = move.performs and self.perform(attempt)
+        if attempt.waiter is None:
+            return did or bool(move.refuses) or move.said is not None
         if move.refuses:
             self._end(attempt, AttemptFailedError(move.refuses))
             return True
         if move.said is None:
             return did
-        said = self._truth(attempt, move.said)
+        said = self.truth(attempt, move.said)
         if said is None:
             return did
         self._end(attempt, said)
@@ -177,10 +205,25 @@ class Outside:
             return outcome.name not in performs.never
         return outcome.name not in performs.surely and not outcome.told
 
-    def settled(self, key: Key, outcome: str | None) -> None:
-        """A request was settled, or withdrawn."""
+    def settled(self, key: Key, effect: str, outcome: str, fields: Args) -> str:
+        """A request was settled; says what is wrong about that, if something is.
+
+        An outcome is one that was answered, with these fields; `unknown` is for what nobody can say any more.
+        """
         request = self._requests.setdefault(key, _Request())
         request.is_settled, request.outcome = True, outcome
+        if outcome != UNKNOWN:
+            is_so = (outcome, dict(fields)) in request.heard
+            return "" if is_so else f"{effect} ({key[0]}-{key[1]}) settles `{outcome}`, and nobody answered that"
+        declared = self.table.effect(effect)
+        if effect in self.hired:
+            return ""  # An attempt may have been counted for a worker that never heard of it.
+        is_over = declared.delivery is DeliveryKind.AT_MOST_ONCE or self.asked.get(key, 0) >= declared.retry.attempts
+        return "" if is_over or request.babble else f"{effect} ({key[0]}-{key[1]}) is given up, and may be tried again"
+
+    def withdrawn(self, key: Key) -> None:
+        """A request was taken back."""
+        self._requests.setdefault(key, _Request()).is_settled = True
 
     def _request(self, attempt: Attempt) -> _Request:
         return self._requests.setdefault(attempt.key, _Request())
@@ -195,7 +238,7 @@ class Outside:
             return joins(effect, performed=bool(request.performed), outcome=request.outcome)
         return effect.delivery is DeliveryKind.IDEMPOTENT or not request.performed
 
-    def _truth(self, attempt: Attempt, said: object) -> object | None:
+    def truth(self, attempt: Attempt, said: object) -> object | None:
         """The answer as this outside can give it: None where it would lie, told values as they were at a perform."""
         effect = self.table.effect(attempt.ask.effect)
         if not isinstance(said, dict) or said.get("outcome") not in {outcome.name for outcome in effect.outcomes}:
@@ -212,18 +255,41 @@ class Outside:
 
     def _end(self, attempt: Attempt, said: object) -> None:
         self.attempts.remove(attempt)
-        if not attempt.is_heard:
+        if not attempt.is_heard or attempt.waiter is None:
             return
-        if isinstance(said, dict) and "outcome" in said:
-            self.outcomes.add((attempt.ask.effect, str(said["outcome"])))
+        self.told(attempt, said)
         if isinstance(said, Exception):
             attempt.waiter.set_exception(said)
         else:
             attempt.waiter.set_result(said)
 
+    def told(self, attempt: Attempt, said: object) -> None:
+        """Somebody who waits is told this: from now on it may settle so."""
+        if said is None or isinstance(said, Exception):
+            return
+        request, effect = self._request(attempt), self.table.effect(attempt.ask.effect)
+        outcomes = {outcome.name: outcome for outcome in effect.outcomes}
+        if not isinstance(said, dict) or said.get("outcome") not in outcomes:
+            request.babble += 1
+            return
+        types = {field.name: field.type for field in outcomes[said["outcome"]].fields}
+        fields = {name: from_json(types[name], data) for name, data in said.get("fields", {}).items()}
+        request.heard.append((said["outcome"], fields))
+
     def _args(self, effect: Effect, attempt: Attempt) -> dict[str, Any]:
         types = {parameter.name: parameter.type for parameter in effect.params}
         return {name: from_json(types[name], data) for name, data in attempt.ask.args.items()}
+
+
+def _miscounted(row: PendingRow, attempt: Attempt, effect: Effect, now: int) -> str:
+    """What is wrong about the number of an attempt, or about when it is made; empty if nothing is."""
+    ask, is_counted = attempt.ask, row.claimed or attempt.lease
+    wanted = row.attempts + (0 if is_counted else 1)
+    if ask.attempt != wanted:
+        return f"is attempt {ask.attempt}, and attempt {wanted} is the next"
+    if effect.delivery is not DeliveryKind.AT_MOST_ONCE and ask.attempt > effect.retry.attempts:
+        return f"is attempted {ask.attempt} times, and {effect.retry.attempts} are declared"
+    return "is attempted before its back-off is over" if now < row.not_before else ""
 
 
 def _named(attempt: Attempt) -> str:

@@ -11,7 +11,10 @@ from collections.abc import Callable, Mapping
 from temper.machine import Certified
 from temper.run import Handler, ManualClock, Runtime, World, open_runtime
 from temper.verify.simulate.disk import Disk, ProcessStore, WriteFault
-from temper.verify.simulate.loop import SimulatedLoop
+from temper.verify.simulate.loop import RestlessError, SimulatedLoop
+
+ASKED_MAX = 100_000
+"""So often nobody asks for the time within one move, unless a loop never ends."""
 
 
 class Ids:
@@ -28,12 +31,26 @@ class Ids:
         return next(self._fractions)
 
 
+class PatientClock(ManualClock):
+    """A clock that loses its patience with whoever asks it for ever without waiting for anything."""
+
+    def __init__(self, now: int) -> None:
+        super().__init__(now)
+        self.asked = 0
+
+    def now(self) -> int:
+        self.asked += 1
+        if self.asked > ASKED_MAX:
+            raise RestlessError(f"the time was asked for {ASKED_MAX:,} times within one move")
+        return super().now()
+
+
 class Process:
     """A process that lives until it is killed. `writes` are transactions on their way to the disk."""
 
     def __init__(self, disk: Disk, ids: Ids, handlers: Mapping[str, Handler], now: int) -> None:
         self.loop = SimulatedLoop()  # type: ignore[abstract]  # what asyncio does not ask for is not there
-        self.clock = ManualClock(now)
+        self.clock = PatientClock(now)
         self.store = ProcessStore(disk)
         self.writes: deque[Callable[[], None]] = deque()
         self.runtime: Runtime | None = None

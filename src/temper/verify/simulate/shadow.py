@@ -7,6 +7,7 @@ that it names; then the rows must say the same as the records. Nothing of the ru
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -31,12 +32,12 @@ from temper.run import (
     CellMapper,
     Instance,
     Pending,
+    PendingRow,
     Record,
     RecordRow,
     Version,
     absorb,
     cell_row,
-    chained,
     map_delivery,
     pending_row,
     record_from_json,
@@ -86,12 +87,17 @@ class Shadow(Rules):
             self._follow(record)
         self._compare(batch, touched)
 
+    def row(self, key: tuple[int, int]) -> PendingRow | None:
+        """The row of a delivery, if it lies there."""
+        found = self._rows.pending_at(key[0])
+        return found if found is not None and found.round == key[1] else None
+
     # The records
 
     def _read(self, row: RecordRow) -> Record:
         """The record of a row, if it is the next one of an unbroken chain."""
         self._number += 1
-        self._chain = chained(self._chain, row.body)
+        self._chain = linked(self._chain, row.body)
         hold(
             "audit-chain",
             row.number == self._number and row.hash == self._chain,
@@ -327,6 +333,17 @@ class Shadow(Rules):
             (head.record, head.chain) == (self._number, self._chain),
             lambda: f"the head is at record {head.record}, and the last one is {self._number}",
         )
+
+
+def linked(before: str, body: str) -> str:
+    """The hash that a record must have: told here once more, lest the journal's own mistake be its own witness.
+
+    >>> linked(GENESIS, "{}")[:8]
+    '5508d2b7'
+    """
+    digest = hashlib.sha256(before.encode())
+    digest.update(body.encode())
+    return digest.hexdigest()
 
 
 def _unlike(found: Cell, wanted: Cell) -> str:

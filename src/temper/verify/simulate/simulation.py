@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from temper.machine import Value, from_json
-from temper.run import Batch, NotAdmitted, Problem, Response
+from temper.run import Batch, EffectSeen, NotAdmitted, Problem, Response
 from temper.verify.simulate.callers import Callers, Requested
 from temper.verify.simulate.disk import Disk, Rows, WriteFault
 from temper.verify.simulate.ground import START, Ground
@@ -18,23 +18,34 @@ from temper.verify.simulate.moves import (
     Answers,
     Asks,
     Crashes,
+    Deafens,
     Frees,
+    Halts,
     Happens,
+    Hires,
     Jumps,
+    Leases,
     Move,
+    Prolongs,
     Reloads,
     Runs,
     Waits,
     Writes,
+    is_fault,
 )
 from temper.verify.simulate.outside import Outside
-from temper.verify.simulate.process import Ids, Process
+from temper.verify.simulate.process import ASKED_MAX, Ids, Process
 from temper.verify.simulate.rules import BrokenError
 from temper.verify.simulate.shadow import Shadow, Taken
 from temper.verify.simulate.watch import Watch
+from temper.verify.simulate.workers import Workers
 
 ROUNDS_MAX = 2_000
 """How often time may go on to what is due next within one wait."""
+
+
+GRACE = 3_000
+"""Milliseconds after a fault in which a timer may be late: whoever could not look tries again within one second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +95,13 @@ class Simulation:
         self.shadow = Shadow(rows, self._taken, ground.versions)
         self.disk = Disk(rows, self._committed)
         self.outside = Outside(self.table, self.shadow)
+        self.workers = Workers(self.outside, rows)
         self.callers = Callers(self.shadow.cells)
         self.watch = Watch(ground.properties, self._found)
         self.watch.begin(self.outside.cells)
         self._ids = Ids()
+        self._fault_at = START
+        self._resumed: Counter[str] = Counter()
         for batch in ground.first:
             self.disk.keep(batch)
         self.process = self._start()
@@ -101,6 +115,9 @@ class Simulation:
     def play(self, move: Move) -> bool:
         """Make a move; whether there was anything to it."""
         self.moves += 1
+        self.process.clock.asked = 0
+        if is_fault(move):
+            self._fault_at = self.now
         try:
             did = self._play(move)
             self._look()
@@ -120,8 +137,8 @@ class Simulation:
                 self.process.run(callbacks)
             case Writes(fault):
                 return self._write(fault)
-            case Waits(milliseconds):
-                self._wait(milliseconds)
+            case Waits(milliseconds, rests):
+                self._wait(milliseconds) if rests else self._pass(milliseconds)
             case Answers():
                 return self._answer(move)
             case Crashes(write):
@@ -130,10 +147,21 @@ class Simulation:
                 self._jump(milliseconds)
             case Frees():
                 return self._free()
+            case Deafens(reads):
+                self.process.store.unread = reads
+                self.counts.faults["read"] += 1
             case Reloads(number):
                 return self._reload(number % len(self.tables))
             case Happens(entity, action, args):
                 return self._happen(entity, action, {**args})
+            case Halts(effect, again):
+                return self._halt(effect, again=again)
+            case Hires(effect):
+                return self._hire(effect)
+            case Leases(worker, effect):
+                return self._lease(worker, effect)
+            case Prolongs():
+                return self._prolong(move)
         return True
 
     def _ask(self, move: Asks) -> bool:
@@ -143,6 +171,8 @@ class Simulation:
         values = self.values(move)
         if move.name in self.callers.requests:
             self.counts.faults["duplicate"] += 1
+        elif self.callers.knows(move.key):
+            self.counts.faults["key reused"] += 1
         request = self.callers.ask(move, values)
         call = process.runtime.call(
             move.entity,
@@ -196,6 +226,24 @@ class Simulation:
         self.now = end
         self._tick()
         self.rest()
+        self._punctual()
+
+    def _punctual(self) -> None:
+        """Whoever is well and has been left alone for a while has let everything fire that was due by then."""
+        runtime = self.process.runtime
+        if runtime is None or runtime.status != "good" or self.now - self._fault_at < GRACE:
+            return
+        latest = self.now + self.skew - GRACE
+        for cell in self.shadow.cells.values():
+            for timer, due in cell.timers:
+                if due <= latest:
+                    late = f"{latest + GRACE - due} ms overdue, and nothing is wrong"
+                    raise BrokenError("timer-order", f"`{timer}` of {cell.entity} {cell.id} is {late}")
+
+    def _pass(self, milliseconds: int) -> None:
+        """Let time pass, and whoever waited for it have their turn later."""
+        self.now += milliseconds
+        self._tick()
 
     def next_due(self) -> int | None:
         """When, by the world's time, the process next wants to be woken."""
@@ -216,8 +264,12 @@ class Simulation:
             self.disk.silent = 0
 
     def _answer(self, move: Answers) -> bool:
-        if not self._outside_moved(lambda: self.outside.answer(move)):
+        attempt = self.outside.find(move)
+        if attempt is None or not self._outside_moved(lambda: self.outside.answer(move, attempt)):
             return False
+        process = self.process
+        if attempt.lease and not move.lost and process.runtime is not None:
+            self.workers.bring(process.runtime, process.loop, move, attempt)
         if move.refuses:
             self.counts.faults["refused"] += 1
         elif move.lost:
@@ -278,11 +330,58 @@ class Simulation:
         values = {name: from_json(types[name], data) for name, data in args.items()}
         return self._outside_moved(lambda: self.outside.happen(entity, action, values))
 
+    # Operators and workers
+
+    def _halt(self, effect: str, *, again: bool) -> bool:
+        process = self.process
+        if process.runtime is None:
+            return False
+        if again:
+            self.outside.halted.discard(effect)
+            self._resumed[effect] += 1
+            process.loop.create_task(process.runtime.resume(effect))
+            return True
+        self.counts.faults["pause"] += 1
+        pausing = process.loop.create_task(process.runtime.pause(effect, by="operator"))
+        pausing.add_done_callback(partial(self._halted, effect, self._resumed[effect]))
+        return True
+
+    def _halted(self, effect: str, resumed: int, task: asyncio.Task[object]) -> None:
+        """It is paused, unless somebody has had it resumed meanwhile."""
+        is_told = not task.cancelled() and task.exception() is None and isinstance(task.result(), EffectSeen)
+        if is_told and resumed == self._resumed[effect]:
+            self.outside.halted.add(effect)
+
+    def paused(self) -> list[str]:
+        """Effects that are paused, as the store says."""
+        return [effect.name for effect in self.table.effects if self.disk.rows.note("paused", effect.name) is not None]
+
+    def _hire(self, effect: str) -> bool:
+        if effect in self.outside.hired:
+            return False
+        self.outside.hired.add(effect)
+        if self.process.runtime is not None:
+            self.process.loop.run_now(partial(self.process.runtime.use, self.outside.handlers()))
+        return True
+
+    def _lease(self, worker: str, effect: str) -> bool:
+        process = self.process
+        if process.runtime is None or effect not in self.outside.hired:
+            return False
+        self.workers.ask(process.runtime, process.loop, worker, effect)
+        return True
+
+    def _prolong(self, move: Prolongs) -> bool:
+        process, attempt = self.process, self.outside.find(move)
+        if process.runtime is None or attempt is None or not attempt.lease:
+            return False
+        self.workers.prolong(process.runtime, process.loop, attempt)
+        return True
+
     # Processes
 
     def _start(self) -> Process:
-        handlers = dict.fromkeys((effect.name for effect in self.table.effects), self.outside.receive)
-        self.process = Process(self.disk, self._ids, handlers, self.now + self.skew)
+        self.process = Process(self.disk, self._ids, self.outside.handlers(), self.now + self.skew)
         self.shadow.now = max(self.shadow.now, self.now + self.skew)
         self._open()
         return self.process
@@ -302,6 +401,8 @@ class Simulation:
             self.callers.committed(batch)
         except BrokenError as broken:
             self.broken(broken)
+        except Exception as error:  # noqa: BLE001 (what no rule can make sense of is no run of the rules)
+            self._found("refinement", f"what was written cannot be followed: {type(error).__name__}: {error}")
 
     def _taken(self, taken: Taken) -> None:
         record, counts = taken.record, self.counts
@@ -314,9 +415,10 @@ class Simulation:
         for pending in taken.consumed:
             if record.rule == "settle":
                 counts.outcomes[record.effect, record.outcome] += 1
-                self.outside.settled(pending.key, record.outcome)
+                if wrong := self.outside.settled(pending.key, record.effect, record.outcome, record.fields):
+                    raise BrokenError("as-answered", wrong)
         for pending in taken.withdrawn:
-            self.outside.settled(pending.key, None)
+            self.outside.withdrawn(pending.key)
         if self._trace is not None:
             self._trace(taken)
 
@@ -332,6 +434,8 @@ class Simulation:
         """What is not about one transaction: attempts that were made too early, and our own mistakes."""
         if self.outside.wrong:
             raise BrokenError(*self.outside.wrong[0])
+        if self.process.clock.asked > ASKED_MAX:
+            raise RestlessError("something asks for the time for ever, and waits for nothing")
         if mistakes := self.process.loop.mistakes:
             raise BrokenError("no-mistakes", mistakes[0])
 

@@ -9,7 +9,19 @@ from temper.machine import NEW, Cell, Change, Label, Trace, TraceStep, Transitio
 from temper.verify.explicit.tracing import delivery_text
 from temper.verify.simulate.disk import WriteFault
 from temper.verify.simulate.ground import Ground
-from temper.verify.simulate.moves import Answers, Crashes, Frees, Happens, Jumps, Move, Reloads, Writes
+from temper.verify.simulate.moves import (
+    Answers,
+    Crashes,
+    Deafens,
+    Frees,
+    Halts,
+    Happens,
+    Hires,
+    Jumps,
+    Move,
+    Reloads,
+    Writes,
+)
 from temper.verify.simulate.run import replay
 from temper.verify.simulate.shadow import Taken
 from temper.verify.simulate.simulation import Failure
@@ -105,8 +117,14 @@ def fault_text(move: Move) -> str:
             return f"the clock is set {'back' if milliseconds < 0 else 'forward'} by {abs(milliseconds):,} ms"
         case Frees():
             return "there is room on the disk again"
+        case Deafens(reads):
+            return f"the disk cannot be read {reads} times"
         case Reloads():
             return "another version is loaded"
+        case Halts(effect, again):
+            return f"an operator {'resumes' if again else 'pauses'} {effect}"
+        case Hires(effect):
+            return f"workers carry out {effect} from now on"
         case Happens(entity, action):
             return f"out there, {entity} does {action}"
         case Answers(entity, id_, effect, lost=lost, refuses=refuses, said=said):

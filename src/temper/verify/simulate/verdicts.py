@@ -8,6 +8,7 @@ from typing import Any
 
 from temper.machine import Finding, PropertyKind, Refuted, Survived, TransitionTable, Unknown, word
 from temper.verify.certificate_json import trace_to_json
+from temper.verify.simulate.faults import missing, rates
 from temper.verify.simulate.seeds import Tally
 from temper.verify.simulate.tracing import Told
 from temper.verify.text import step_parts, verdict_text
@@ -24,6 +25,10 @@ LAWS: Mapping[str, str] = {
     "answers": "who hears that nothing changed can believe it",
     "effect-after-record": "an effect is attempted when its record is durable, and first in its lane",
     "at-most-once": "what is to happen at most once is attempted once",
+    "as-answered": "an effect settles as it was answered, and is given up when nothing is left to be tried",
+    "attempts-counted": "attempts are numbered as the rows say, wait for their time, and end where the blueprint says",
+    "leases": "a lease is given when the store says so, and an answer under an older one settles nothing",
+    "paused": "what an operator was told is paused is not attempted",
     "reloads": "a version that differs in nothing that lives is loaded",
     "comes-to-rest": "the runtime does not spin",
     "no-mistakes": "nothing goes wrong within the runtime that nobody asked for",
@@ -54,13 +59,22 @@ def simulation_verdicts(
 ) -> Verdicts:
     """A verdict on each property, and on each law that does not hold."""
     names = [each.name for each in table.properties if each.kind in KINDS]
-    found = [_finding(name, tally, faults, shown) for name in names]
-    others = [_finding(name, tally, faults, shown, is_obligation=True) for name in shown if name not in names]
+    never = missing(table, rates(faults), tally.counts.faults)
+    idle = NOTHING if not tally.counts.faults else f"{', '.join(never)}: asked for, and never happened in these runs"
+    because = idle if never or not tally.counts.faults else ""
+    found = [_finding(name, tally, faults, shown, because) for name in names]
+    others = [_finding(name, tally, faults, shown, because, is_obligation=True) for name in shown if name not in names]
     return Verdicts((*found, *others), tally, shown)
 
 
 def _finding(
-    name: str, tally: Tally, faults: str, shown: Mapping[str, tuple[int, Told]], *, is_obligation: bool = False
+    name: str,
+    tally: Tally,
+    faults: str,
+    shown: Mapping[str, tuple[int, Told]],
+    idle: str,
+    *,
+    is_obligation: bool = False,
 ) -> Finding:
     if name in shown:
         seed, told = shown[name]
@@ -69,8 +83,8 @@ def _finding(
     if name in tally.unmet:
         seed, how = tally.unmet[name]
         return Finding(name, Unknown(f"seed {seed}: {how}"))
-    if not tally.counts.faults:
-        return Finding(name, Unknown(NOTHING))
+    if idle:
+        return Finding(name, Unknown(idle))
     return Finding(name, Survived(tally.runs, seeds_text(tally), faults))
 
 
