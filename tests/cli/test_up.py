@@ -189,6 +189,12 @@ def test_what_keeps_it_from_starting(folder, words, write, code) -> None:
     assert "Traceback" not in ran.stderr
 
 
+def test_what_to_do_about_a_damaged_journal(folder) -> None:
+    (folder / "s.sqlite").write_text("this is no database, however long it may be" * 100)
+    ran = temper(folder, "up", "deploy", "--port", "0", "--store", "s.sqlite")
+    assert "put a backup in its place" in ran.stderr
+
+
 def test_what_is_refuted_is_not_served(folder) -> None:
     path = folder / "deploy" / "deploy.yaml"
     path.write_text(path.read_text().replace("caller != author and ", ""))

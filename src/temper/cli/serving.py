@@ -35,7 +35,7 @@ from temper.run import (
 )
 from temper.run.retention import Retention, load_retention
 from temper.run.store.opening import DriverMissingError, Place, open_store
-from temper.run.store.protocol import StoreError
+from temper.run.store.protocol import StoreCorruptError, StoreError
 from temper.serve.home import Home, home_of
 from temper.serve.instruments import Instruments
 from temper.serve.logs import LogForm, logging_to, tell
@@ -212,6 +212,8 @@ def _cure(plan: Plan, wrong: StoreError) -> str:
         return "install it with `pip install 'temper[postgres]'`"
     if plan.store.is_database:
         return f"is {plan.store} served, and may its user make a schema there?"
+    if isinstance(wrong, StoreCorruptError):
+        return "put a backup in its place, as `temper backup` makes them; `temper doctor` looks at both"
     return "it may be an earlier `temper up`: stop it, or name another journal with --store PATH"
 
 
