@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from temper.verify.simulate import (
         MOVES_MAX,
         Asked,
+        SimulatedLoop,
         Tally,
         UnknownFaultError,
         rates,
@@ -122,6 +123,7 @@ __all__ = [
     "Replayed",
     "Report",
     "Retraced",
+    "SimulatedLoop",
     "StateSpace",
     "Statistics",
     "Survey",

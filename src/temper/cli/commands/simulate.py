@@ -4,12 +4,16 @@ Each seed gives callers, answers, clocks and faults, and the same seed the same 
 runtime and the properties of the blueprint are looked at; in the end faults stop, and everything must settle. What is
 found is made small before it is shown, and a command repeats it.
 
+With --load there are no faults but those of the plan: it runs the load that `load.toml` describes (arrivals, callers,
+receivers with their capacities, outages) in virtual time, and says how much went through and how long all of it waited.
+
 Exit code 0 if nothing was broken, 1 if something was.
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temper.cli.building import add_jobs, add_path, build_asked, findings_json, report_findings
@@ -29,6 +33,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"run N seeds; {SEEDS} if not said")
     parser.add_argument("--from", dest="first", type=int, default=0, metavar="N", help="begin with seed N")
     parser.add_argument("--seed", type=int, metavar="N", help="run seed N alone")
+    parser.add_argument(
+        "--load",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="run this load; the load.toml beside the blueprint if not said",
+    )
+    parser.add_argument("--fit", metavar="JOURNAL", help="print the load.toml that fits a journal, and run nothing")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --load, draw what piled up into an SVG file")
     add_jobs(parser, "run with N processes; one for each core if not said")
 
 
@@ -42,6 +55,14 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         else:
             report_findings(built, terminal)
         return 1
+    if arguments.fit is not None:
+        from temper.cli.loading import fit_asked
+
+        return fit_asked(arguments, built.table, terminal)
+    if arguments.load is not None:
+        from temper.cli.loading import forecast_asked
+
+        return forecast_asked(arguments, built.table, terminal)
     asked, tally = asked_of(arguments, built.table), Tally()
     for ran in simulate(asked, _seeds(arguments), jobs=arguments.jobs):
         tally.add(ran)
