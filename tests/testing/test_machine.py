@@ -74,9 +74,7 @@ def test_an_engine_that_ignores_roles_is_found(monkeypatch) -> None:
     everybody = frozenset({"clerk"})
 
     def careless(version, instance, given, moment):
-        from dataclasses import replace
-
-        return right(version, instance, replace(given, roles=everybody), moment)
+        return right(version, instance, given._replace(roles=everybody), moment)
 
     monkeypatch.setattr(engine, "_called", careless)
     with pytest.raises(AssertionError, match="the relation has no such step"):
