@@ -28,7 +28,7 @@ from temper.run.store.rows import (
     RecordRow,
     VersionRow,
 )
-from temper.run.store.sqlite_batch import parts, write_batch
+from temper.run.store.sqlite_batch import STATEMENTS_MAX, parts, write_batch
 from temper.run.store.sqlite_checkpoint import Checkpointer
 from temper.run.store.sqlite_layout import assert_readable, has_table, make_ready
 from temper.run.store.sqlite_log import take_over
@@ -247,7 +247,14 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         target = f"{self._path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
-        connection = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=5.0)
+        connection = sqlite3.connect(
+            target,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=5.0,
+            cached_statements=STATEMENTS_MAX,
+        )
         if not self._read_only:
             for pragma in PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
