@@ -62,12 +62,14 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 16, 64])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--profile")
+    parser.add_argument("--switch", help="the server's switch interval in seconds, to find the best one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=".") as made:
         folder = given.folder or Path(made)
         folder.mkdir(exist_ok=True)
         command = [sys.executable, str(HERE / "server.py"), str(folder), str(given.orders)]
         command += ["--profile", given.profile] if given.profile else []
+        command += ["--switch", given.switch] if given.switch else []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             began, first = time.perf_counter(), processor_seconds(server.pid)

@@ -1,6 +1,6 @@
 """The server that is measured: the real one, on a journal on the disk, with as many orders as it was asked for.
 
-python benchmarks/runtime/server.py FOLDER ORDERS [--profile FILE] [--store URL]
+python benchmarks/runtime/server.py FOLDER ORDERS [--profile FILE] [--store URL] [--switch SECONDS]
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ async def place(runtime: Runtime, orders: int) -> None:
 
 
 async def main(given: argparse.Namespace) -> None:
+    if given.switch:
+        sys.setswitchinterval(given.switch)
     table = build(HERE / "orders").table
     assert table is not None
     certified = Certified(table, Certificate(table_hash(table), (), None, "a benchmark", (), ()))
@@ -76,6 +78,7 @@ def run() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("orders", type=int)
     parser.add_argument("--profile")
+    parser.add_argument("--switch", type=float, help="another switch interval than the server's own, in seconds")
     parser.add_argument("--store", metavar="URL", help="a PostgreSQL in place of the journal in the folder")
     given = parser.parse_args()
     run_server(main(given))
