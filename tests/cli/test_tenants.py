@@ -8,33 +8,10 @@ import stat
 
 import pytest
 
+from support.bells import BELLS
 from support.up import Up, temper
 
 pytestmark = pytest.mark.slow
-
-
-BELLS = """\
-temper: 1
-blueprint: bells
-roles: [clerk]
-effects:
-  ring: {outcomes: {rung: {}}, delivery: keyed}
-entities:
-  Door:
-    states: [shut, ringing, open]
-    waits: [shut, open]
-    actions:
-      build: {by: clerk, from: new, to: shut}
-      bell:
-        by: clerk
-        from: shut
-        to: ringing
-        do: [{effect: ring, then: {rung: opened, unknown: opened}}]
-      opened: {from: ringing, to: open}
-scope:
-  instances: {Door: 1}
-  principals: {ann: [clerk]}
-"""
 
 
 @pytest.fixture

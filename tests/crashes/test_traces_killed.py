@@ -14,34 +14,13 @@ from typing import Any
 
 import pytest
 
+from support.bells import BELLS
 from support.collector import Collector, collecting
 from support.up import Up, temper
 
 pytestmark = pytest.mark.slow
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-RINGING = """\
-temper: 1
-blueprint: ringing
-roles: [clerk]
-effects:
-  ring: {outcomes: {rung: {}}, delivery: keyed, timeout: 60s}
-entities:
-  Door:
-    states: [shut, ringing, open]
-    waits: [shut, open]
-    actions:
-      build: {by: clerk, from: new, to: shut}
-      bell:
-        by: clerk
-        from: shut
-        to: ringing
-        do: [{effect: ring, then: {rung: opened, unknown: opened}}]
-      opened: {from: ringing, to: open}
-scope:
-  instances: {Door: 1}
-  principals: {ann: [clerk]}
-"""
 
 
 class Bell:
@@ -84,17 +63,17 @@ def bell() -> Iterator[Bell]:
 
 
 def served(folder: Path, collector: Collector) -> Up:
-    up = Up(folder, "ringing.yaml", "--port", "0", "--traces", collector.url)
+    up = Up(folder, "bells.yaml", "--port", "0", "--traces", collector.url)
     up.wait_for("end it with")
     return up
 
 
 def call(folder: Path, action: str, traceparent: str) -> str:
     """The trace that the answer names."""
-    home = folder / ".temper" / "ringing"
+    home = folder / ".temper" / "bells"
     url = json.loads((home / "server.json").read_text())["url"]
     token = json.loads((home / "client.json").read_text())["tokens"]["ann"]
-    request = urllib.request.Request(f"{url}/v1/ringing/Door/d/{action}", b"{}", method="POST")
+    request = urllib.request.Request(f"{url}/v1/bells/Door/d/{action}", b"{}", method="POST")
     request.add_header("Authorization", f"Bearer {token}")
     if traceparent:
         request.add_header("traceparent", traceparent)
@@ -103,7 +82,7 @@ def call(folder: Path, action: str, traceparent: str) -> str:
 
 
 def test_a_trace_outlives_a_killed_server(tmp_path: Path, bell: Bell) -> None:
-    (tmp_path / "ringing.yaml").write_text(RINGING)
+    (tmp_path / "bells.yaml").write_text(BELLS)
     (tmp_path / "temper.toml").write_text(f'[effects.ring]\nhttp = "{bell.url}"\n')
     with collecting() as collector:
         up = served(tmp_path, collector)

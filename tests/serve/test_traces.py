@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.bells import BELLS
 from support.collector import Collector, collecting, spans_of
 from support.running import Receiver
 from support.serving import Running, serving, table_of, uncertified
@@ -22,25 +23,6 @@ from temper.serve.otlp import BATCH_MAX, BadEndpointError, Endpoint, Exporter, e
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SENT = f"00-{TRACE}-{CALLER}-01"
-RINGING = """\
-temper: 1
-blueprint: ringing
-roles: [clerk]
-effects:
-  ring: {outcomes: {rung: {}}, delivery: keyed}
-entities:
-  Door:
-    states: [shut, ringing, open]
-    waits: [shut, open]
-    actions:
-      build: {by: clerk, from: new, to: shut}
-      bell:
-        by: clerk
-        from: shut
-        to: ringing
-        do: [{effect: ring, then: {rung: opened, unknown: opened}}]
-      opened: {from: ringing, to: open}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +41,7 @@ def traced(folder, collector: Collector | None, handlers: Any = None):
         instruments.exporter.start()
     people = (("ann", ("clerk",)), ("bob", ()))
     with serving(
-        uncertified(table_of(RINGING)),
+        uncertified(table_of(BELLS)),
         folder,
         principals=people,
         handlers=handlers,
@@ -73,7 +55,7 @@ def traced(folder, collector: Collector | None, handlers: Any = None):
 
 def post(running: Running, path: str, who: str = "ann", **headers: str) -> tuple[int, dict[str, str]]:
     """Status and headers of an answer; the last word of a name in `headers` may come several times."""
-    request = urllib.request.Request(f"{running.url}/v1/ringing/{path}", b"{}", method="POST")
+    request = urllib.request.Request(f"{running.url}/v1/bells/{path}", b"{}", method="POST")
     request.add_header("Authorization", f"Bearer {running.tokens[who]}")
     for name, value in headers.items():
         request.add_header(name.replace("_", "-"), value)
@@ -131,7 +113,7 @@ def test_a_parent_that_comes_twice_is_none(tmp_path) -> None:
         import http.client
 
         connection = http.client.HTTPConnection(running.url.removeprefix("http://"))
-        connection.putrequest("POST", "/v1/ringing/Door/d/build")
+        connection.putrequest("POST", "/v1/bells/Door/d/build")
         connection.putheader("Authorization", f"Bearer {running.tokens['ann']}")
         connection.putheader("Content-Length", "2")
         for _ in range(2):
@@ -163,7 +145,7 @@ def test_a_version_that_is_loaded_or_refused_is_a_span(tmp_path) -> None:
         before = running.runtime.table_hash
         problem = running.problem("operator", "apply", {"blueprint": {"path": "r.yaml", "text": "nonsense"}})
         assert problem.code == "not-certified"
-        more = RINGING.replace("roles: [clerk]", "roles: [clerk, guest]")
+        more = BELLS.replace("roles: [clerk]", "roles: [clerk, guest]")
         applied = running.ask("operator", "apply", {"blueprint": {"path": "r.yaml", "text": more}}, traceparent=SENT)
         (refused,) = collector.wait_for(1, answer="not-certified")
         assert refused.is_error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.threads import in_a_thread
 from temper.machine import Certificate, Certified, TransitionTable, table_hash
 from temper.pipeline import Read, build_read
 from temper.report import Source
@@ -105,11 +106,10 @@ def serving(
     clock, kept, watched = ManualClock(START), store or MemoryStore(), instruments or Instruments()
     world = World(clock, SeededChance(7), kept, dict(handlers or {}), observer=watched.observer, tracer=watched.tracer)
     loop = asyncio.new_event_loop()
-    ready, stop = threading.Event(), asyncio.Event()
     told: list[Any] = []
     held: dict[str, Any] = {}
 
-    async def main() -> None:
+    async def main(ready: threading.Event, stop: asyncio.Event) -> None:
         runtime = await open_runtime(world, certified)
         assert isinstance(runtime, Runtime), runtime
         service = Service(runtime, TokenFile(path), Reloader(runtime, tell=told.append), watched)
@@ -124,20 +124,5 @@ def serving(
         opened.close()
         await runtime.close()
 
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_until_complete(main())
-        finally:
-            ready.set()
-            loop.close()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(30), "the server does not start"
-    try:
+    with in_a_thread(loop, main):
         yield Running(held["url"], tokens, path, held["runtime"], clock, kept, loop, told)
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        assert not thread.is_alive(), "the server does not end"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from support.serving import START, uncertified
+from support.threads import in_a_thread
 from temper.machine import TransitionTable
 from temper.pipeline import Read
 from temper.report import Source
@@ -101,10 +102,9 @@ def tenancy(
     path = folder / "tokens.toml"
     tokens = create_tokens(path, (("eve", ()),)) if not path.exists() else {}
     clock, loop = ManualClock(START), asyncio.new_event_loop()
-    ready, stop = threading.Event(), asyncio.Event()
     held: dict[str, Any] = {}
 
-    async def main() -> None:
+    async def main(ready: threading.Event, stop: asyncio.Event) -> None:
         making = Making(clock, lambda: SeededChance(7), lambda _: (handlers(), {}))
         instruments = Instruments()
         offer = Offer(uncertified(table), Read(Source("blueprint.yaml", text), ()))
@@ -123,20 +123,5 @@ def tenancy(
         opened.close()
         await tenants.close()
 
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_until_complete(main())
-        finally:
-            ready.set()
-            loop.close()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(30), "the server does not start"
-    try:
+    with in_a_thread(loop, main):
         yield Tenancy(held["url"], tokens, {}, held["tenants"], clock, loop, table.blueprint)
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        assert not thread.is_alive(), "the server does not end"
