@@ -44,6 +44,7 @@ class Plan:
     seed: int = 1
     calls_min: int = 1
     """The load goes on until so many were acknowledged, though nobody is killed any more."""
+    kills_min: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def torture(plan: Plan, folder: Path, database: str = "") -> Result:
 def kill(plan: Plan, servers: list[Server], workers: list[Worker]) -> None:
     """Every second a server is killed and started again, now and then while it starts; and now and then a worker."""
     chance, until = random.Random(plan.seed), time.monotonic() + plan.seconds
-    while (begun := time.monotonic()) < until:
+    while (begun := time.monotonic()) < until or sum(server.kills for server in servers) < plan.kills_min:
         victim = chance.choice(servers)
         wait(plan.every_seconds * (0.5 + chance.random()))
         if chance.randrange(IN_VAIN):
