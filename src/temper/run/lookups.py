@@ -6,6 +6,7 @@ Whatever is asked all the same in one turn of the loop is one question: it costs
 from __future__ import annotations
 
 import asyncio
+import mmap
 import zlib
 
 from temper.run.store.protocol import Store, StoreError
@@ -26,22 +27,23 @@ class Lookups:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[tuple[str, asyncio.Future[AnswerRow | None]]] = []
-        self._marks = bytearray(0 if store.shared else SLOTS)
+        # Anonymous memory: what is never marked is never there, so that a runtime without keys pays nothing for it.
+        self._marks = None if store.shared else mmap.mmap(-1, SLOTS)
         self._read_up_to: str | None = ""
         """The last key that was read out of the store; None when all were."""
         self._is_reading = False
 
     def remember(self, key: str) -> None:
         """The store may have an answer under this key from now on."""
-        if self._marks:
+        if self._marks is not None:
             one, other = _slots(key)
             self._marks[one] = self._marks[other] = 1
 
     def is_new(self, key: str) -> bool:
         """Whether it is certain that the store has no answer under this key."""
+        if self._marks is None:
+            return False
         if self._read_up_to is not None:
-            if not self._marks:
-                return False
             if not self._is_reading:
                 self._read()
             return False
