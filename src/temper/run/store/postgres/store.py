@@ -81,6 +81,7 @@ class PostgresStore:
         self._local = threading.local()
         self._beating = threading.Lock()
         self._opened: list[Connection] = []
+        self._noting = threading.Lock()
         self._barred = False
         self._closed = False
         self._membership: nodes.Membership | None = None
@@ -351,7 +352,8 @@ class PostgresStore:
 
     def _noted(self, connection: Connection) -> Connection:
         """Remember a connection so that `close` ends it, even one that was opened while it closed."""
-        self._opened = [other for other in self._opened if not other.closed] + [connection]
+        with self._noting:  # Threads of readers open theirs at the same time, and none may be forgotten.
+            self._opened = [other for other in self._opened if not other.closed] + [connection]
         if self._closed:
             connection.close()
         return connection
