@@ -57,6 +57,8 @@ class Callers:
     _records: dict[int, tuple[Address, str, str, int]] = field(default_factory=dict)
     _past: dict[Address, list[tuple[int, Cell]]] = field(default_factory=dict)
     _in_flight: dict[int, Requested] = field(default_factory=dict)
+    _unsure: list[Requested] = field(default_factory=list)
+    """Requests of which nobody knows whether they were applied: the record of one that is alike may be theirs."""
 
     def ask(self, move: Asks, values: Mapping[str, Value]) -> Requested:
         """The request of this name, made once more."""
@@ -137,12 +139,13 @@ class Callers:
     def _sort_out(self, request: Requested, response: Response) -> None:
         """Requests that are alike and have no key: whose record it was shows when they are answered."""
         if isinstance(response, Retryable) and response.code == "store-unsure":
+            self._unsure.append(request)
             return
         wanted = response.record if isinstance(response, Done) else None
         mine = request.applied.number if request.applied is not None else None
         if request.move.key is not None or mine == wanted:
             return
-        for other in self._in_flight.values():
+        for other in (*self._in_flight.values(), *self._unsure):
             if other is not request and _alike(other, request):
                 theirs = other.applied.number if other.applied is not None else None
                 if theirs == wanted:
