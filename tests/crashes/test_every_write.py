@@ -190,7 +190,7 @@ def pair_run(server: Server, fault: Callable[[int], str]) -> Pair:
         await check_answers(system)
         if system.runtime is not None:
             await system.runtime.close()
-            system.first.close()
+        system.first.close()  # Also of a node that died: what it was still doing may have connected once more.
         return system
 
     return asyncio.run(whole())
