@@ -238,7 +238,7 @@ def test_deliveries_keep_their_promises(seed: int) -> None:
 
 
 TRAPS: dict[str, tuple[Any, str, Any]] = {
-    "a claim is forgotten": (Dispatcher, "_is_lost", lambda *_: False),
+    "a claim is forgotten": (Dispatcher, "_why_over", lambda *_: ""),
     "a pause is forgotten": (Dispatcher, "recall", lambda *_: None),
     "leases are forgotten": (Leases, "recall", lambda *_: None),
     "leases do not run out": (Leases, "_expired", lambda *_: False),
