@@ -18,6 +18,8 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID, SQLAlchemyDatasource
 from front import serve
 
 THREADS = 64
+THREADS_SQLITE = 8
+"""With more it stands still: they wait for the one lock that SQLite has."""
 AMENDED = sa.text(
     """UPDATE orders SET amount = :amount, note = :note, changes = changes + 1,
     state = CASE state WHEN 'open' THEN 'checked' ELSE 'open' END
@@ -46,7 +48,10 @@ async def main(url: str, orders: str, port: str) -> None:
         connection.execute(sa.text(table))
         row = sa.text("INSERT INTO orders VALUES (:id, 'open', 0, '', 0)")
         connection.execute(row, [{"id": f"o{number}"} for number in range(int(orders))])
-    threads, loop = ThreadPoolExecutor(THREADS), asyncio.get_running_loop()
+    threads, loop = (
+        ThreadPoolExecutor(THREADS if url.startswith("postgresql") else THREADS_SQLITE),
+        asyncio.get_running_loop(),
+    )
 
     def run(order: str, key: str, amount: int, note: str) -> dict[str, Any]:
         with SetWorkflowID(key):

@@ -308,7 +308,7 @@ def table(every: list[Measured]) -> Iterator[str]:
         groups.setdefault((each.connections, each.system), []).append(each)
     for (connections, name), runs in sorted(groups.items(), key=lambda item: (item[0][0], -_rate(item[1]))):
         ours = groups.get((connections, "temper"))
-        ratio = f"{_rate(ours) / _rate(runs):.1f} ×" if ours and name != "temper" else ""
+        ratio = f"{_rate(ours) / _rate(runs):.1f} ×" if ours and name != "temper" and _rate(runs) else ""
         p50, p99 = (statistics.median(getattr(run, field) for run in runs) for field in ("p50_ms", "p99_ms"))
         used, resident = (
             statistics.median(getattr(run, field) for run in runs) for field in ("server_us", "resident_mb")
@@ -328,7 +328,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workshop", type=Path, default=Path("build/others"))
     parser.add_argument("--seconds", type=float, default=8)
-    parser.add_argument("--warm", type=float, default=3)
+    parser.add_argument("--warm", type=float, default=8)
     parser.add_argument("--orders", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 16, 64])

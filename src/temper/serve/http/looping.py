@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 End = TypeVar("End")
 
-SWITCH_SECONDS = 0.001
+SWITCH_SECONDS = 0.00005
 """How long the thread that computes may go on when the one that writes is ready: what it waits for is an answer."""
 COLLECT_AFTER = (20_000, 50, 100)
 """Instances in memory are many and have no cycles; to look through all of them takes longer than a call may."""
