@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from temper.machine import TransitionTable
 
 PLAN = "load.toml"
-CURE = "docs/how-to/foresee-a-load.md shows what may stand there"
+CURE = "docs/how-to/foresee-a-load.md shows what may stand there; `--fit JOURNAL` writes one from what happened"
 
 
 def forecast_asked(arguments: argparse.Namespace, table: TransitionTable, terminal: Terminal) -> int:
@@ -31,9 +31,7 @@ def forecast_asked(arguments: argparse.Namespace, table: TransitionTable, termin
         operator = path.with_name("temper.toml")
         limits = load_limits(operator, table.effects) if operator.exists() else {}
     except HandlersBrokenError as broken:
-        raise MistakeError(
-            "load-broken", str(broken), "the reference of load.toml stands in `temper simulate`'s page"
-        ) from None
+        raise MistakeError("load-broken", str(broken), CURE) from None
 
     def hear(done: float) -> None:
         terminal.progress(f"simulating: {done:.0%} of {show_duration(plan.milliseconds)}")

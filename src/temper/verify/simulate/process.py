@@ -17,6 +17,10 @@ ASKED_MAX = 100_000
 """So often nobody asks for the time within one move, unless a loop never ends."""
 
 
+WRITES_MAX = 5_000
+"""So many transactions do not come one out of the other unless it goes on like that for ever."""
+
+
 class Ids:
     """Ids that are short to read, and no two the same; nobody needs to foresee them."""
 
@@ -71,9 +75,15 @@ class Process:
     def rest(self) -> None:
         """Run until nothing is ready and nothing is on its way to the disk."""
         self.loop.run()
-        while self.writes:
+        for _ in range(WRITES_MAX):
+            if not self.writes:
+                return
             self.write(WriteFault.NONE)
             self.loop.run()
+        raise RestlessError(
+            f"{WRITES_MAX:,} transactions came one out of the other in no time: "
+            "instances send each other messages for ever, or the runtime spins"
+        )
 
     def write(self, fault: WriteFault) -> None:
         """Let the next transaction get to the disk, or not."""

@@ -41,8 +41,9 @@ def run_seed(
     *,
     moves_max: int = MOVES_MAX,
     trace: Listener | None = None,
+    heal: bool = True,
 ) -> Ran:
-    """Draw moves from the seed, then let everything heal."""
+    """Draw moves from the seed, then let everything heal, unless only what may never happen is asked about."""
     simulation = Simulation(ground, trace=trace)
     drawn = Draw(ground, seed, rates)
     moves: list[Move] = []
@@ -55,7 +56,7 @@ def run_seed(
                 moves.append(move)
             if simulation.failure is not None:
                 break
-        return _ended(simulation, seed, moves)
+        return _ended(simulation, seed, moves, heal=heal)
     finally:
         simulation.end()
 

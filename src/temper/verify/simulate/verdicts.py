@@ -30,7 +30,7 @@ LAWS: Mapping[str, str] = {
     "leases": "a lease is given when the store says so, and an answer under an older one settles nothing",
     "paused": "what an operator was told is paused is not attempted",
     "reloads": "a version that differs in nothing that lives is loaded",
-    "comes-to-rest": "the runtime does not spin",
+    "comes-to-rest": "nothing goes on for ever while no time passes",
     "no-mistakes": "nothing goes wrong within the runtime that nobody asked for",
     "settles": "when faults end, everything that waits is settled, fired and answered",
 }
