@@ -76,7 +76,7 @@ def test_what_refutes_a_mutant_is_kept_and_refutes_it_again(mutant: Mutant) -> N
     table, right = edited(mutant), build(EXAMPLES / mutant.example).table
     assert table is not None
     assert right is not None
-    found = list(scenarios_found(table, certificate))
+    found = list(scenarios_found(table, certificate.findings))
     assert any(mutant.caught in each.never for each in found)
     for each in found:
         read = scenario_from_yaml(Source("a.yaml", scenario_to_yaml(each)))

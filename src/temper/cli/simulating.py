@@ -6,13 +6,16 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING
 
-from temper.cli.building import scope_with
+from temper.cli.building import pairs, scope_with
+from temper.cli.corpus_beside import keep_scenarios, to_the_second
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from temper.corpus import Scenario
     from temper.machine import TransitionTable
     from temper.verify import Asked, Tally
+    from temper.verify.simulate import Verdicts
 
 
 def add_world(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,8 @@ def add_world(parser: argparse.ArgumentParser) -> None:
         metavar="ENTITY=N",
         help="let callers make N instances of an entity, as in --scope Order=9; may be repeated",
     )
+    kept = "keep the run of each property that was broken as a scenario beside the blueprint, for every later version"
+    parser.add_argument("--keep", action="store_true", help=kept)
     parser.add_argument("--whole", action="store_true", help="show what was found as it was, and do not make it small")
 
 
@@ -55,11 +60,14 @@ def hear(terminal: Terminal, tally: Tally) -> None:
 def conclude(arguments: argparse.Namespace, terminal: Terminal, asked: Asked, tally: Tally) -> int:
     """Make small what was found, and say all of it."""
     from temper.verify import run_lines, simulation_json, simulation_lines, simulation_verdicts, smallest
+    from temper.verify.simulate import LAWS
 
     found = simulation_verdicts(asked.table, tally, arguments.faults, smallest(asked, tally, whole=arguments.whole))
     repeats = {name: command(arguments, seed) for name, (seed, _) in found.shown.items()}
     if terminal.as_json:
         terminal.answer({**simulation_json(asked.table, found), "repeat": repeats})
+        if arguments.keep:
+            _keep(arguments, terminal, asked.table, found)
         return 0 if found.survived else 1
     for line in simulation_lines(asked.table, found):
         terminal.say(line)
@@ -70,7 +78,34 @@ def conclude(arguments: argparse.Namespace, terminal: Terminal, asked: Asked, ta
         for line in run_lines(asked.table, told):
             terminal.say(line)
         terminal.say(f"repeat: {repeats[name]}")
+        if not arguments.keep and name not in LAWS:
+            terminal.say(f"keep: {repeats[name]} --keep")
+    if arguments.keep:
+        _keep(arguments, terminal, asked.table, found)
     return 0 if found.survived else 1
+
+
+def _keep(arguments: argparse.Namespace, terminal: Terminal, table: TransitionTable, found: Verdicts) -> None:
+    """Keep the runs that show a fault of the blueprint; of the others say why they are no scenarios."""
+    from temper.corpus import Origin, Result, read_corpus, rerun, scenarios_found
+    from temper.run import SystemClock
+    from temper.verify.simulate import LAWS
+
+    at, constants = to_the_second(SystemClock().now()), tuple(pairs(arguments.constants, "--set").items())
+    shown: list[Scenario] = []
+    for scenario in scenarios_found(table, found.findings, origin=Origin.SIMULATED, found=at, constants=constants):
+        if scenario.name in LAWS:
+            terminal.warn(
+                f"not kept: `{scenario.name}` is about the runtime, which a scenario does not run; what repeats it does"
+            )
+        elif (again := rerun(table, scenario)).result is Result.SHOWS:
+            shown.append(scenario)
+        else:
+            terminal.warn(
+                f"not kept: the steps alone do not show `{scenario.name}` ({again.because}); what repeats it does"
+            )
+    if shown or not found.shown:
+        keep_scenarios(shown, read_corpus(arguments.path, table.blueprint).folder, terminal)
 
 
 def command(arguments: argparse.Namespace, seed: int) -> str:

@@ -183,7 +183,7 @@ def _keep(arguments: argparse.Namespace, judged: Judged, beside: Beside | None, 
     shown = {finding.name for each in beside.reruns for finding in each.findings} if beside is not None else set()
     constants = tuple(pairs(arguments.constants, "--set").items())
     found = to_the_second(SystemClock().now()) if arguments.keep else ""
-    runs = list(scenarios_found(judged.table, judged.certificate, found=found, constants=constants))
+    runs = list(scenarios_found(judged.table, judged.certificate.findings, found=found, constants=constants))
     fresh = [each for each in runs if not shown.intersection(each.never)]
     if arguments.keep:
         folder = scenarios_folder(arguments.path) if beside is None else beside.corpus.folder

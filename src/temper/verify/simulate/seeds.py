@@ -6,10 +6,12 @@ import gc
 import itertools
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from temper.machine import Scope, TransitionTable
 from temper.verify.simulate.ground import ground
@@ -60,8 +62,18 @@ class Tally:
             self.unmet.setdefault(name, (ran.seed, how))
 
 
-def simulate(asked: Asked, seeds: Iterable[int], *, jobs: int | None = None) -> Iterator[Ran]:
-    """Run every seed; what comes of each, in their order however many work."""
+def simulate(
+    asked: Asked, seeds: Iterable[int], *, jobs: int | None = None, cluster: str | None = None
+) -> Iterator[Ran]:
+    """Run every seed; what comes of each, in their order however many work.
+
+    With the address of a Dask `cluster` its workers run them. Raises `ClusterError` if it cannot be used.
+    """
+    if cluster is not None:
+        from temper.verify.simulate.cluster import spread
+
+        yield from spread(asked, _chunks(seeds), cluster)
+        return
     workers = jobs or os.cpu_count() or 1
     chunks = _chunks(seeds)
     first = next(chunks, ())
@@ -69,7 +81,7 @@ def simulate(asked: Asked, seeds: Iterable[int], *, jobs: int | None = None) -> 
         return
     if workers == 1 or len(first) < CHUNK:
         for chunk in itertools.chain([first], chunks):
-            yield from _here(asked, chunk)
+            yield from run_seeds(asked, chunk)
         return
     yield from _spread(asked, itertools.chain([first], chunks), workers)
 
@@ -80,7 +92,8 @@ def _chunks(seeds: Iterable[int]) -> Iterator[tuple[int, ...]]:
         yield chunk
 
 
-def _here(asked: Asked, seeds: Iterable[int]) -> Iterator[Ran]:
+def run_seeds(asked: Asked, seeds: Iterable[int]) -> Iterator[Ran]:
+    """Run them here, one after the other."""
     shared = ground(asked.table, asked.scope)
     with _unhurried():
         for number, seed in enumerate(seeds, 1):
@@ -93,16 +106,30 @@ def _spread(asked: Asked, chunks: Iterator[tuple[int, ...]], workers: int) -> It
     pool = ProcessPoolExecutor(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin, initargs=(asked,)
     )
-    waiting: list[Future[list[Ran]]] = []
     try:
-        for chunk in chunks:
-            waiting.append(pool.submit(_run, chunk))
-            if len(waiting) > 3 * workers:
-                yield from waiting.pop(0).result()
-        while waiting:
-            yield from waiting.pop(0).result()
+        yield from in_order(chunks, lambda chunk: pool.submit(_run, chunk), lambda: 3 * workers)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Running(Protocol):
+    """A chunk of seeds that somebody runs."""
+
+    def result(self) -> list[Ran]:
+        """Wait for them."""
+
+
+def in_order(
+    chunks: Iterable[tuple[int, ...]], submit: Callable[[tuple[int, ...]], Running], ahead: Callable[[], int]
+) -> Iterator[Ran]:
+    """Have each chunk run, so many of them ahead, and hear of them in their order."""
+    waiting: deque[Running] = deque()
+    for chunk in chunks:
+        waiting.append(submit(chunk))
+        while len(waiting) > ahead():
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
 
 
 def _without_moves(ran: Ran) -> Ran:
@@ -136,4 +163,4 @@ def _begin(asked: Asked) -> None:
 
 
 def _run(seeds: tuple[int, ...]) -> list[Ran]:
-    return list(_here(_ASKED[0], seeds))
+    return list(run_seeds(_ASKED[0], seeds))
