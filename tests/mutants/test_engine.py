@@ -8,6 +8,7 @@ import pytest
 
 from support.planted import SEEDS_MAX, Noticed, Planted, bugs, noticed
 from support.tree import ROOT
+from temper.verify.simulate import LAWS
 
 BUGS = list(bugs())
 USUAL = [bug for bug in BUGS if not bug.rare]
@@ -24,6 +25,11 @@ def test_a_planted_bug_is_noticed(bug: Planted, found: dict[str, Noticed]) -> No
     what = found[bug.name]
     assert what.law, f"{bug.name} survived {what.seeds} seeds: {what.message}"
     assert what.law in bug.noticed, f"{bug.name} is noticed by {what.law}: {what.message}"
+
+
+def test_every_law_notices_something(found: dict[str, Noticed]) -> None:
+    """A law that no bug breaks may be one that never looks."""
+    assert set(LAWS) - {what.law for what in found.values()} == set()
 
 
 def test_the_engine_as_it_is_survives_the_same_seeds() -> None:
