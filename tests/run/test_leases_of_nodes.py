@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from support.durable import all_records
-from support.nodes import Node, Nodes
+from support.nodes import Database, Node, Nodes
 from support.parcels import PARCELS
-from support.postgres import Server
 from support.running import table_of
-from temper.run import Answered, Completed, Failed, Leased, Retryable, Terminal
+from temper.run import Answered, Completed, Failed, Leased, Retryable, SharedMemory, SharedMemoryStore, Terminal
 from temper.run.leases import LEASE_MILLISECONDS
 
 TABLE = table_of(PARCELS.replace("    delivery: keyed\n    timeout: 5s", "    delivery: keyed\n    timeout: 90s"))
@@ -20,7 +19,7 @@ SHIPPED = Answered({"outcome": "shipped", "fields": {"code": "c7"}})
 RUNG = Answered("rung")
 
 
-def run(server: Server, test: Any) -> None:
+def run(server: Database, test: Any) -> None:
     async def whole() -> None:
         async with Nodes(TABLE, server) as nodes:
             await test(nodes)
@@ -58,7 +57,7 @@ def code(answer: object) -> str:
     return answer.code
 
 
-def test_whoever_did_not_give_the_lease_says_who_is_to_be_asked(postgres: Server) -> None:
+def test_whoever_did_not_give_the_lease_says_who_is_to_be_asked(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await two_nodes(nodes)
         assert await leased(two) == (), "what one node is to do, no other gives out"
@@ -72,14 +71,14 @@ def test_whoever_did_not_give_the_lease_says_who_is_to_be_asked(postgres: Server
         assert isinstance(again, Completed), "what is over, every node knows"
         assert again.counts
 
-    run(postgres, test)
+    run(database, test)
 
 
 @pytest.mark.parametrize(
     ("action", "effect", "end", "state"), [("send", "ship", SHIPPED, "sent"), ("ring", "ring", RUNG, "rung")]
 )
 def test_a_lease_outlives_the_node_that_gave_it(
-    action: str, effect: str, end: Answered, state: str, postgres: Server
+    action: str, effect: str, end: Answered, state: str, database: Database
 ) -> None:
     """Also of what may be asked once: the worker has it, and is asked nothing twice."""
 
@@ -97,10 +96,10 @@ def test_a_lease_outlives_the_node_that_gave_it(
         assert two.seen("Parcel", "p0").state == state
         assert list(two.store.book("lease")) == []
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_lease_of_the_dead_runs_out_and_what_comes_later_changes_nothing(postgres: Server) -> None:
+def test_a_lease_of_the_dead_runs_out_and_what_comes_later_changes_nothing(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await two_nodes(nodes)
         (first,) = await leased(one)
@@ -118,10 +117,10 @@ def test_a_lease_of_the_dead_runs_out_and_what_comes_later_changes_nothing(postg
         assert two.seen("Parcel", "p0").state == "sent"
         assert [record["rule"] for record in all_records(two.store)][-2:] == ["late", "settle"]
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_lost_lease_of_what_may_be_asked_once_is_unknown(postgres: Server) -> None:
+def test_a_lost_lease_of_what_may_be_asked_once_is_unknown(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await two_nodes(nodes, "ring")
         (given,) = await leased(one, effect="ring")
@@ -133,10 +132,10 @@ def test_a_lost_lease_of_what_may_be_asked_once_is_unknown(postgres: Server) -> 
         assert not await counted(two, given, RUNG)
         assert two.seen("Parcel", "p0").data["code"] == "silence"
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_an_answer_to_a_node_that_was_taken_for_dead_does_not_count_twice(postgres: Server) -> None:
+def test_an_answer_to_a_node_that_was_taken_for_dead_does_not_count_twice(database: Database) -> None:
     """It sleeps, another adopts the lease and hears the answer; when it wakes it knows nothing better."""
 
     async def test(nodes: Nodes) -> None:
@@ -154,19 +153,22 @@ def test_an_answer_to_a_node_that_was_taken_for_dead_does_not_count_twice(postgr
         settled = [record["id"] for record in all_records(two.store) if record["rule"] == "settle"]
         assert sorted(settled) == ["p0", "p1"]
 
-    run(postgres, test)
+    run(database, test)
 
 
 async def fenced(one: Node, two: Node) -> None:
     """The second takes the first for dead, though it only sleeps, and adopts what it left."""
-    with two.store._writer.transaction():
-        two.store._writer.execute("UPDATE nodes SET until = clock_timestamp() - interval '1s' WHERE slot = 0")
+    if isinstance(two.store, SharedMemoryStore):
+        two.store.database.slots[0].until = -1
+    else:
+        with two.store._writer.transaction():
+            two.store._writer.execute("UPDATE nodes SET until = clock_timestamp() - interval '1s' WHERE slot = 0")
     assert one.store.head().slot == 0
     await two.beat()
     await two.runtime.quiet()
 
 
-def test_fences_grow_from_node_to_node(postgres: Server) -> None:
+def test_fences_grow_from_node_to_node(database: Database) -> None:
     """A receiver that keeps the highest fence refuses whatever an older worker still does."""
 
     async def test(nodes: Nodes) -> None:
@@ -184,15 +186,17 @@ def test_fences_grow_from_node_to_node(postgres: Server) -> None:
         assert await counted(two, second, Answered("lit"), "wot")
         assert two.seen("Parcel", "p0").data["code"] == "lit"
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_more_leases_than_are_adopted_at_once(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_leases_than_are_adopted_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deliveries and leases are adopted in portions; whoever answers meanwhile is heard in the end."""
     from temper.run.store.postgres import nodes as adopting
 
     for name in ("ADOPT_PENDING", "ADOPT_NOTES"):
         monkeypatch.setattr(adopting, name, getattr(adopting, name).replace("LIMIT 200", "LIMIT 3"))
+    if isinstance(database, SharedMemory):
+        database.adopted_max = 3
 
     async def test(nodes: Nodes) -> None:
         one, two = await two_nodes(nodes, count=10)
@@ -207,10 +211,10 @@ def test_more_leases_than_are_adopted_at_once(postgres: Server, monkeypatch: pyt
             assert await counted(two, each)
         assert all(two.seen("Parcel", f"p{number}").state == "sent" for number in range(10))
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_failure_told_to_the_next_node_is_the_next_attempt(postgres: Server) -> None:
+def test_a_failure_told_to_the_next_node_is_the_next_attempt(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await two_nodes(nodes)
         (given,) = await leased(one)
@@ -223,4 +227,4 @@ def test_a_failure_told_to_the_next_node_is_the_next_attempt(postgres: Server) -
         assert second.ask.attempt == 2
         assert await counted(two, second, who="wot")
 
-    run(postgres, test)
+    run(database, test)

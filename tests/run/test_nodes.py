@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.nodes import Node, Nodes
+from support.nodes import Database, Node, Nodes
 from support.parcels import PARCELS
 from support.postgres import Server
 from support.running import Receiver, table_of, trusted, turn
@@ -30,7 +30,7 @@ SECOND = table_of(
 Test = Callable[[Nodes], Awaitable[None]]
 
 
-def run(server: Server, test: Test, table: Any = TABLE) -> None:
+def run(server: Database, test: Test, table: Any = TABLE) -> None:
     async def whole() -> None:
         async with Nodes(table, server) as nodes:
             await test(nodes)
@@ -41,7 +41,7 @@ def run(server: Server, test: Test, table: Any = TABLE) -> None:
     asyncio.run(whole())
 
 
-def test_calls_of_two_nodes_on_one_instance_are_one_line(postgres: Server) -> None:
+def test_calls_of_two_nodes_on_one_instance_are_one_line(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -54,10 +54,10 @@ def test_calls_of_two_nodes_on_one_instance_are_one_line(postgres: Server) -> No
         assert history == list(range(1, 82)), "the numbers of two chains are in the order of what happened"
         assert len({answer.record for answer in answers}) == 80
 
-    run(postgres, test, WIDE)
+    run(database, test, WIDE)
 
 
-def test_calls_of_two_nodes_on_many_instances(postgres: Server) -> None:
+def test_calls_of_two_nodes_on_many_instances(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         living = [await nodes.begin(), await nodes.begin(), await nodes.begin()]
         await asyncio.gather(*(living[0].done("Parcel", f"p{i}", "pack", {"label": "a"}) for i in range(10)))
@@ -65,10 +65,10 @@ def test_calls_of_two_nodes_on_many_instances(postgres: Server) -> None:
         await asyncio.gather(*calls)
         assert [living[1].seen("Parcel", f"p{i}").data["level"] for i in range(10)] == [12] * 10
 
-    run(postgres, test, WIDE)
+    run(database, test, WIDE)
 
 
-def test_a_key_has_one_answer_on_all_nodes(postgres: Server) -> None:
+def test_a_key_has_one_answer_on_all_nodes(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         for turn_ in range(10):
@@ -80,20 +80,20 @@ def test_a_key_has_one_answer_on_all_nodes(postgres: Server) -> None:
         listed = await one.runtime.list("Parcel")
         assert len(listed.seen) == 10  # type: ignore[union-attr]
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_rejection_under_a_key_is_one_on_all_nodes(postgres: Server) -> None:
+def test_a_rejection_under_a_key_is_one_on_all_nodes(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
         told = await asyncio.gather(*(node.call("Parcel", "p", "pack", {"label": "b"}, key="k") for node in (one, two)))
         assert [getattr(answer, "code", "") for answer in told] == ["wrong-state"] * 2
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_no_rejection_comes_from_what_is_not_so_any_more(postgres: Server) -> None:
+def test_no_rejection_comes_from_what_is_not_so_any_more(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -111,10 +111,10 @@ def test_no_rejection_comes_from_what_is_not_so_any_more(postgres: Server) -> No
         rejected = await one.call("Parcel", "p", "raise_level", key="under a key")
         assert isinstance(rejected, Rejected)
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_ids_on_their_way_are_taken_on_every_node(postgres: Server) -> None:
+def test_ids_on_their_way_are_taken_on_every_node(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -132,11 +132,11 @@ def test_ids_on_their_way_are_taken_on_every_node(postgres: Server) -> None:
         await nodes.pass_time(500)
         assert two.seen("Box", child).data["fillings"] == 2
 
-    run(postgres, test)
+    run(database, test)
 
 
 @pytest.mark.parametrize("sees", ["at a call", "at a beat"])
-def test_a_version_that_one_node_loads_is_served_by_all(postgres: Server, sees: str) -> None:
+def test_a_version_that_one_node_loads_is_served_by_all(database: Database, sees: str) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -153,10 +153,10 @@ def test_a_version_that_one_node_loads_is_served_by_all(postgres: Server, sees: 
         await two.done("Parcel", "q", "drop")
         assert two.runtime.verdicts.table == two.runtime.table_hash
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_node_that_starts_with_another_version_brings_it_to_all(postgres: Server) -> None:
+def test_a_node_that_starts_with_another_version_brings_it_to_all(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one = await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -170,10 +170,10 @@ def test_a_node_that_starts_with_another_version_brings_it_to_all(postgres: Serv
         await nodes.pass_time(120_000)
         assert two.seen("Parcel", "p").state == "lost", "its timer is still the first node's"
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_calls_go_on_while_versions_come_and_go(postgres: Server) -> None:
+def test_calls_go_on_while_versions_come_and_go(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         for name in ("p", "q"):
@@ -196,10 +196,10 @@ def test_calls_go_on_while_versions_come_and_go(postgres: Server) -> None:
         await asyncio.gather(calls(one, "p"), calls(two, "q"), calls(two, "p"), loads(one), loads(two))
         assert one.seen("Parcel", "p").data["level"] == 60
 
-    run(postgres, test, WIDE)
+    run(database, test, WIDE)
 
 
-def test_what_the_dead_left_is_done_by_the_living(postgres: Server) -> None:
+def test_what_the_dead_left_is_done_by_the_living(database: Database) -> None:
     ship, other = Receiver(ARRIVED), Receiver(ARRIVED)
 
     async def test(nodes: Nodes) -> None:
@@ -219,10 +219,10 @@ def test_what_the_dead_left_is_done_by_the_living(postgres: Server) -> None:
         assert [two.seen("Parcel", f"p{i}").state for i in range(5)] == ["sent"] * 5
         assert [ask.key for ask in other.asked] == [ask.key for ask in ship.asked]
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_the_timers_of_the_dead_fire(postgres: Server) -> None:
+def test_the_timers_of_the_dead_fire(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -234,10 +234,10 @@ def test_the_timers_of_the_dead_fire(postgres: Server) -> None:
         await nodes.pass_time(100)
         assert two.seen("Parcel", "p").state == "lost"
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_node_that_leaves_is_no_death(postgres: Server) -> None:
+def test_a_node_that_leaves_is_no_death(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -252,10 +252,10 @@ def test_a_node_that_leaves_is_no_death(postgres: Server) -> None:
         while not node.store.due(10**12, 9):  # noqa: ASYNC110 (another thread will have written it)
             await asyncio.sleep(0.01)
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_at_most_once_is_asked_by_one_node(postgres: Server) -> None:
+def test_at_most_once_is_asked_by_one_node(database: Database) -> None:
     ring, other = Receiver("rung"), Receiver("rung")
 
     async def test(nodes: Nodes) -> None:
@@ -273,15 +273,15 @@ def test_at_most_once_is_asked_by_one_node(postgres: Server) -> None:
         assert other.asked == []
         assert two.seen("Parcel", "p").data["code"] == "silence"
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_whoever_was_taken_for_dead_keeps_nothing(postgres: Server) -> None:
+def test_whoever_was_taken_for_dead_keeps_nothing(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one, two = await nodes.begin(), await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
         before = one.store.head()
-        declare_dead(nodes, before.slot)
+        nodes.declare_dead(before.slot)
         answer = await one.call("Parcel", "p", "raise_level")
         assert isinstance(answer, Retryable), answer
         assert two.seen("Parcel", "p").data["level"] == 0
@@ -289,30 +289,25 @@ def test_whoever_was_taken_for_dead_keeps_nothing(postgres: Server) -> None:
         await nodes.pass_time(1_000)
         assert (await one.done("Parcel", "p", "raise_level")).data["level"] == 2, "it has joined anew"
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_an_idle_node_that_was_taken_for_dead_joins_anew(postgres: Server) -> None:
+def test_an_idle_node_that_was_taken_for_dead_joins_anew(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one = await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
         await one.done("Parcel", "p", "send")
-        declare_dead(nodes, one.store.head().slot)
+        nodes.declare_dead(one.store.head().slot)
         await one.beat()
         await nodes.pass_time(1_000)
         await one.done("Parcel", "q", "pack", {"label": "a"})
         await nodes.pass_time(120_000)
         assert one.seen("Parcel", "p").state == "lost"
 
-    run(postgres, test)
+    run(database, test)
 
 
-def declare_dead(nodes: Nodes, slot: int) -> None:
-    with psycopg.connect(nodes.server.url, autocommit=True) as connection:
-        connection.execute(f"UPDATE {nodes.schema}.nodes SET epoch = epoch + 1, until = NULL WHERE slot = {slot}")
-
-
-def test_lanes_stay_in_order_across_nodes(postgres: Server) -> None:
+def test_lanes_stay_in_order_across_nodes(database: Database) -> None:
     """The second request is made by another node, and begins when the first has settled; its fence is higher."""
     one_light, two_light = Receiver("lit"), Receiver("lit")
 
@@ -335,10 +330,10 @@ def test_lanes_stay_in_order_across_nodes(postgres: Server) -> None:
         assert fences == sorted(fences)  # type: ignore[type-var]
         assert list(one.store.pending()) == []
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_lane_goes_on_when_the_node_of_its_second_request_is_dead(postgres: Server) -> None:
+def test_a_lane_goes_on_when_the_node_of_its_second_request_is_dead(database: Database) -> None:
     light = Receiver("lit")
 
     async def test(nodes: Nodes) -> None:
@@ -356,19 +351,19 @@ def test_a_lane_goes_on_when_the_node_of_its_second_request_is_dead(postgres: Se
         assert len(light.asked) == 2
         assert list(one.store.pending()) == []
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_an_empty_store_is_filled_once(postgres: Server) -> None:
+def test_an_empty_store_is_filled_once(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         await asyncio.gather(*(nodes.begin() for _ in range(3)))
         assert len(nodes.living[0].store.versions()) == 1
         assert {node.store.head().slot for node in nodes.living} == {0, 1, 2}
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_a_slot_is_used_again_with_its_chain(postgres: Server) -> None:
+def test_a_slot_is_used_again_with_its_chain(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         for turn_ in range(3):
             node = await nodes.begin()
@@ -377,10 +372,10 @@ def test_a_slot_is_used_again_with_its_chain(postgres: Server) -> None:
             if turn_ < 2:
                 await nodes.kill(node)
 
-    run(postgres, test)
+    run(database, test)
 
 
-def test_what_nobody_else_changed_is_answered_from_memory(postgres: Server) -> None:
+def test_what_nobody_else_changed_is_answered_from_memory(database: Database) -> None:
     async def test(nodes: Nodes) -> None:
         one = await nodes.begin()
         await one.done("Parcel", "p", "pack", {"label": "a"})
@@ -391,7 +386,7 @@ def test_what_nobody_else_changed_is_answered_from_memory(postgres: Server) -> N
             assert isinstance(await one.call("Parcel", "p", "raise_level"), Done)
         assert loads == []
 
-    run(postgres, test)
+    run(database, test)
 
 
 def test_partitioned_tables_are_tables(postgres: Server) -> None:
@@ -404,7 +399,7 @@ def test_partitioned_tables_are_tables(postgres: Server) -> None:
         await node.done("Parcel", "p", "pack", {"label": "a"}, key="first")
         nodes.living.remove(node)
         await node.runtime.close()
-        with psycopg.connect(nodes.server.url, autocommit=True) as connection:
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute(f"SET search_path = {nodes.schema}")
             connection.execute(statements.encode())
         one, two = await nodes.begin(), await nodes.begin()
@@ -417,7 +412,7 @@ def test_partitioned_tables_are_tables(postgres: Server) -> None:
     run(postgres, test)
 
 
-def test_what_is_being_delivered_is_not_delivered_once_more(postgres: Server) -> None:
+def test_what_is_being_delivered_is_not_delivered_once_more(database: Database) -> None:
     """A node that adopts notes takes up everything from the store again, also what it is just delivering."""
 
     async def test(nodes: Nodes) -> None:
@@ -438,4 +433,4 @@ def test_what_is_being_delivered_is_not_delivered_once_more(postgres: Server) ->
         await nodes.pass_time(2_000)
         assert one.seen("Box", "b").data["fillings"] == 1
 
-    run(postgres, test)
+    run(database, test)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from temper.machine import Address
-from temper.run import MemoryStore, PostgresStore, SqliteStore, Store
+from temper.run import MemoryStore, PostgresStore, SharedMemory, SharedMemoryStore, SqliteStore, Store
 from temper.run.journal import chained
 from temper.run.store.protocol import Query, StoreCorruptError, StoreError, StoreInUseError
 from temper.run.store.rows import (
@@ -27,12 +27,14 @@ from temper.run.store.rows import (
 Open = Callable[[], Store]
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "shared memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened: Store
     match request.param:
         case "memory":
             opened = MemoryStore("here")
+        case "shared memory":
+            opened = SharedMemoryStore(SharedMemory("here"))
         case "sqlite":
             opened = SqliteStore(tmp_path / "j.db", identity="here")
         case _:
@@ -63,7 +65,7 @@ def batch(store: Store, *bodies: str, **parts: object) -> Batch:
         records.append(row)
         head = head._replace(record=row.number, chain=row.hash)
     made = Batch(head._replace(commit=head.commit + 1), records, **parts)  # type: ignore[arg-type]
-    if isinstance(store, PostgresStore):
+    if isinstance(store, PostgresStore | SharedMemoryStore):
         made.rests = {address: store.load(address).record for address in made.cells}
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import psycopg
 
@@ -21,15 +21,20 @@ from temper.run import (
     Runtime,
     SeededChance,
     Seen,
+    SharedMemory,
+    SharedMemoryStore,
     World,
     open_runtime,
 )
+
+Database: TypeAlias = Server | SharedMemory
+"""What nodes share: a server, with a schema for each test, or rows in memory that answer alike."""
 
 
 class Node:
     """One runtime over its own connections."""
 
-    def __init__(self, runtime: Runtime, store: PostgresStore) -> None:
+    def __init__(self, runtime: Runtime, store: PostgresStore | SharedMemoryStore) -> None:
         self.runtime, self.store = runtime, store
 
     async def call(
@@ -58,8 +63,9 @@ class Node:
 class Nodes:
     """As many nodes as a test likes; those that died are left out of whatever comes."""
 
-    def __init__(self, table: TransitionTable, server: Server) -> None:
-        self.table, self.server, self.schema = table, server, server.schema()
+    def __init__(self, table: TransitionTable, server: Database) -> None:
+        self.table, self.server = table, server
+        self.schema = "" if isinstance(server, SharedMemory) else server.schema()
         self.clock = ManualClock(1_000)
         self.living: list[Node] = []
         self._begun = 0
@@ -71,7 +77,9 @@ class Nodes:
         for node in self.living:
             await node.runtime.close()
 
-    def store(self, **more: Any) -> PostgresStore:
+    def store(self, **more: Any) -> PostgresStore | SharedMemoryStore:
+        if isinstance(self.server, SharedMemory):
+            return SharedMemoryStore(self.server, **more)
         return PostgresStore(self.server.url, schema_name=self.schema, identity="shared", **more)
 
     async def begin(self, handlers: Mapping[str, Handler] | None = None, **more: Any) -> Node:
@@ -87,8 +95,20 @@ class Nodes:
     async def kill(self, node: Node) -> None:
         """As `kill -9` does it: the database sees its connections end, and nobody says goodbye."""
         self.living.remove(node)
-        await cut_off(node.store)
+        if isinstance(node.store, SharedMemoryStore):
+            node.store.lose("writer", "keeper", "reader")
+        else:
+            await cut_off(node.store)
         await node.runtime.close()
+
+    def declare_dead(self, slot: int) -> None:
+        """As other nodes do it that have not heard of this one for a while."""
+        if isinstance(self.server, SharedMemory):
+            held = self.server.slots[slot]
+            held.epoch, held.until, held.holds = held.epoch + 1, None, False
+            return
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            connection.execute(f"UPDATE {self.schema}.nodes SET epoch = epoch + 1, until = NULL WHERE slot = {slot}")
 
     async def pass_time(self, milliseconds: int) -> None:
         """Let time pass in the steps in which somebody waits for it, each until nothing goes on any more."""

@@ -49,6 +49,8 @@ from temper.run.world import (
 if TYPE_CHECKING:
     from temper.run.abstraction import abstracted
     from temper.run.refinement import Departure, departure
+    from temper.run.store.memory_node import SharedMemoryStore
+    from temper.run.store.memory_shared import Member, SharedMemory
     from temper.run.store.postgres import PostgresStore
     from temper.run.store.sqlite import SqliteStore
 
@@ -79,6 +81,7 @@ __all__ = [
     "Limits",
     "Listed",
     "ManualClock",
+    "Member",
     "MemoryStore",
     "NotAdmitted",
     "Obstacle",
@@ -95,6 +98,8 @@ __all__ = [
     "Runtime",
     "SeededChance",
     "Seen",
+    "SharedMemory",
+    "SharedMemoryStore",
     "SqliteStore",
     "StorageFullError",
     "Store",
@@ -137,6 +142,10 @@ def __getattr__(name: str) -> object:
         from temper.run.store.postgres import PostgresStore
 
         return PostgresStore
+    if name in {"Member", "SharedMemory", "SharedMemoryStore"}:
+        from temper.run.store import memory_node, memory_shared
+
+        return getattr(memory_node if name == "SharedMemoryStore" else memory_shared, name)
     if name in {"Departure", "abstracted", "departure"}:
         from temper.run import abstraction, refinement
 
