@@ -16,7 +16,6 @@ BOUND = 20
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "INSTANCES_MAX", BOUND)
     monkeypatch.setattr(driver, "FORGOTTEN_AT_ONCE", 5)
 
 
@@ -26,7 +25,7 @@ def held(running: Running) -> set[str]:
 
 def test_memory_stays_bounded_and_what_was_forgotten_goes_on() -> None:
     async def test() -> None:
-        async with Running(table_of(PARCELS)) as running:
+        async with Running(table_of(PARCELS), instances_max=BOUND) as running:
             for number in range(5 * BOUND):
                 await running.done("Parcel", f"p{number}", "pack", {"label": f"l{number}"})
                 assert len(held(running)) <= BOUND
@@ -40,7 +39,7 @@ def test_memory_stays_bounded_and_what_was_forgotten_goes_on() -> None:
 
 def test_whoever_is_asked_again_and_again_stays() -> None:
     async def test() -> None:
-        async with Running(table_of(PARCELS)) as running:
+        async with Running(table_of(PARCELS), instances_max=BOUND) as running:
             await running.done("Parcel", "busy", "pack", {"label": "books"})
             for number in range(5 * BOUND):
                 await running.done("Parcel", f"p{number}", "pack", {"label": "books"})
@@ -63,7 +62,7 @@ def test_what_is_not_durable_is_never_forgotten() -> None:
                 most = max(most, len(batch.cells))
                 super().commit(batch)
 
-        async with Running(table_of(PARCELS), Counting()) as running:
+        async with Running(table_of(PARCELS), Counting(), instances_max=BOUND) as running:
             ids = [f"p{number}" for number in range(10 * BOUND)]
             await asyncio.gather(
                 *(running.done("Parcel", id_, "pack", {"label": "books"}) for id_ in ids),

@@ -126,6 +126,19 @@ def test_a_cell_is_written_over(store: Store) -> None:
     assert store.next_due() is None
 
 
+def test_many_instances_are_read_together(store: Store) -> None:
+    """Each with its own effects by place, of any entity, and only those that are there."""
+    made = {4: pending(4, owner="b"), 1: pending(1), 3: pending(3), 2: pending(2, kind="message")}
+    rows = keyed(cell("a"), cell("b"), cell("a", entity="Shade"), *(cell(f"c{number}") for number in range(200)))
+    store.commit(batch(store, "one", cells=rows, made=made))
+    asked = [Address("Lamp", "gone"), Address("Shade", "b"), *rows]
+    found = store.instances(asked)
+    assert {address: each.row for address, each in found.items()} == rows
+    effects = {address: [row.place for row in each.effects] for address, each in found.items() if each.effects}
+    assert effects == {Address("Lamp", "a"): [1, 3], Address("Lamp", "b"): [4]}
+    assert store.instances([]) == {}
+
+
 def test_deliveries_are_consumed_before_others_take_their_place(store: Store) -> None:
     store.commit(batch(store, "one", made={3: pending(3)}))
     store.commit(batch(store, "again", consumed={(3, 0)}, made={3: pending(3, 1)}))

@@ -77,6 +77,7 @@ class Running:
         store: Store | None = None,
         handlers: Mapping[str, Handler] | None = None,
         limits: Mapping[str, Limits] | None = None,
+        **world: Any,
     ) -> None:
         self.certified = trusted(table)
         self.clock = ManualClock(1_000)
@@ -84,6 +85,8 @@ class Running:
         self.handlers: Mapping[str, Handler] = handlers or {}
         self.limits: Mapping[str, Limits] = limits or {}
         self.tracer: Tracer | None = None
+        self.world = world
+        """What else there is to a world than what has a name here."""
         self.runtime: Runtime
 
     async def __aenter__(self) -> Self:
@@ -96,7 +99,7 @@ class Running:
     async def open(self) -> None:
         watching = Observers(() if self.tracer is None else (self.tracer,))
         world = World(
-            self.clock, SeededChance(7), self.store, self.handlers, self.limits, watching, self.tracer
+            self.clock, SeededChance(7), self.store, self.handlers, self.limits, watching, self.tracer, **self.world
         )  # fmt: skip
         opened = await open_runtime(world, self.certified)
         assert isinstance(opened, Runtime), opened

@@ -12,7 +12,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from temper.machine import NEW, Address, absent, table_from_json
 from temper.run.codec import instance_from_rows
@@ -34,16 +34,15 @@ from temper.run.engine import (
 from temper.run.fetches import Fetches
 from temper.run.journal import Journal
 from temper.run.observer import observed
+from temper.run.readings import Readings
 from temper.run.record import Pending, Record, owner_of
 from temper.run.store.protocol import ConflictError, StorageFullError, Store, StoreError, VersionMovedError
-from temper.run.store.rows import Head
+from temper.run.store.rows import Found, Head
 from temper.run.store.shared import Loaded, SharedStore
 from temper.run.tracing import traced
 from temper.run.version import Version, stage
 from temper.run.world import World
 
-INSTANCES_MAX = 100_000
-"""How many instances stay in memory; idle ones beyond it are read again when somebody asks."""
 FORGOTTEN_AT_ONCE = 100
 """So few that no call waits for it noticeably."""
 PROBE_MILLISECONDS = 1000
@@ -101,9 +100,6 @@ class Trouble:
         return isinstance(self.error, StorageFullError)
 
 
-Barred: TypeAlias = Trouble | None
-
-
 @dataclass(slots=True)
 class _Held:
     instance: Instance
@@ -131,6 +127,7 @@ class Driver:
     shared: SharedStore | None = field(init=False, default=None)
     """The store, if other nodes write to it as well: then whatever memory knows may be out of date."""
     fetches: Fetches | None = field(init=False, default=None)
+    readings: Readings = field(init=False)
     _wary: int = 0
     _width: int = WIDTH_MAX
     _held: dict[Address, _Held] = field(default_factory=dict)
@@ -141,6 +138,7 @@ class Driver:
         store = self.world.store
         self.shared = cast("SharedStore", store) if store.shared else None
         self.fetches = None if self.shared is None else Fetches(self.shared, self._fetched)
+        self.readings = Readings(store, self._take_in, self.world.reads)
         seen, later = observed(store, self.world.observer), self.world.later
         self.committer = Committer(seen, durable=self._obey, failed=self._failed, later=later)
         self.committer.begin(self._journal(store.head()))
@@ -229,8 +227,12 @@ class Driver:
         return self.committer.latest()
 
     async def fetched(self, address: Address) -> bool:
-        """Read an instance beside the loop, if it must be read at all; whether it was read just now."""
-        if self.fetches is None or not self.takes:
+        """Read an instance beside the loop, if it must be read at all; whether that is news to other nodes' work."""
+        if not self.takes:
+            return False
+        if self.fetches is None:
+            if self.readings.is_beside and address not in self._held:
+                await self.readings.read(address)
             return False
         held = self._held.get(address)
         if held is not None and (not self._wary or held.gathering > self.committer.durable_number):
@@ -238,13 +240,19 @@ class Driver:
         await self.fetches.fetch(address)
         return True
 
+    def _take_in(self, address: Address, found: Found | None) -> None:
+        """Hold what the store has of an instance that memory has not held since the store was asked."""
+        self._make_room()
+        version = self.version
+        instance = instance_from_rows(version, *found) if found else Instance(absent(version.table, address))
+        self._held[address] = _Held(instance, 0)
+
     def _fetched(self, loaded: Mapping[Address, Loaded]) -> None:
         durable = self.committer.durable_number
         for address, found in loaded.items():
             held = self._held.get(address)
             if held is None or held.gathering <= durable:
-                if len(self._held) >= INSTANCES_MAX:
-                    self._forget_some()
+                self._make_room()
                 self._held[address] = self._read(address, found)
 
     async def settled(self, address: Address, *, is_fresh: bool = False) -> StoreError | None:
@@ -286,12 +294,13 @@ class Driver:
         if held is not None:
             held.is_wanted = True
             return held
-        if len(self._held) >= INSTANCES_MAX:
-            self._forget_some()
-        shared = self.shared
-        loaded = _Held(self._load(address), 0) if shared is None else self._read(address, shared.load(address))
-        held = self._held[address] = loaded
-        return held
+        self.readings.overtaken(address)
+        if self.shared is None:
+            self._take_in(address, self.world.store.instances((address,)).get(address))
+        else:
+            self._make_room()
+            self._held[address] = self._read(address, self.shared.load(address))
+        return self._held[address]
 
     def _freshly(self, address: Address, given: Input) -> _Held:
         """As `_hold`, but what goes on by itself is read anew; what is called was fetched if it had to be."""
@@ -324,18 +333,13 @@ class Driver:
             return _Held(Instance(absent(self.version.table, address)), 0)
         return _Held(instance_from_rows(self.version, loaded.row, loaded.effects), 0, loaded.record)
 
-    def _load(self, address: Address) -> Instance:
-        store = self.world.store
-        row = store.cell(address)
-        if row is None:
-            return Instance(absent(self.version.table, address))
-        return instance_from_rows(self.version, row, store.effects_of(address))
-
-    def _forget_some(self) -> None:
+    def _make_room(self) -> None:
         """Forget instances that came long ago and that nobody wants; the others go to the end of the line.
 
         One that is not durable yet is in no store, so it stays whatever happens.
         """
+        if len(self._held) < self.world.instances_max:
+            return
         durable = self.committer.durable_number
         for address in list(itertools.islice(self._held, FORGOTTEN_AT_ONCE)):
             held = self._held.pop(address)
@@ -391,6 +395,7 @@ class Driver:
 
     def _forget_all(self) -> None:
         self._held.clear()
+        self.readings.forget()
         if self.world.tracer is not None:
             self.world.tracer.forget()
 
@@ -470,6 +475,7 @@ class Driver:
             if self.trouble is None:
                 self.committer.begin(self._journal(self.committer.durable_head))
         self._held.clear()
+        self.readings.forget()
         self.paused = False
         if self.trouble is None:
             self.obeys.resume()
@@ -481,6 +487,7 @@ class Driver:
         self.obeys.stop()
         if self._recovery is not None:
             self._recovery.cancel()
+        self.readings.close()
         self.committer.close()
 
 

@@ -14,7 +14,7 @@ from temper.run.store.rows import AnswerRow
 
 SLOTS = 2**23
 """How many bytes the marks have. With a million keys in the store one new key in twenty is taken for an old one."""
-READ_AT_ONCE = 1000
+READ_AT_ONCE = 200
 """So few keys are read in one turn that no call waits for it noticeably."""
 
 

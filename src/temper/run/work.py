@@ -26,7 +26,7 @@ from temper.run.world import Handler
 RETRY_MILLISECONDS = 1000
 UNREADABLE = (KeyError, NotAValueError)
 """How a row fails to be read that another node wrote under a version which is not followed yet."""
-TAKEN_UP_AT_ONCE = 200
+TAKEN_UP_AT_ONCE = 50
 """How many pending deliveries are taken up before others have their turn: a store may hold a million."""
 
 

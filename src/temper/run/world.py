@@ -22,6 +22,8 @@ from temper.run.store.protocol import Store
 if TYPE_CHECKING:
     from temper.run.tracing import Tracer  # which knows the engine, and is not needed where nothing is followed
 
+INSTANCES_MAX = 100_000
+"""How many instances stay in memory; idle ones beyond it are read again when somebody asks."""
 SLEEP_MAX_SECONDS = 60.0
 """The wall clock may be set while we sleep, so nobody sleeps longer without looking at it again."""
 
@@ -108,6 +110,9 @@ class World:
     tenant: str = ""
     later: Later | None = None
     """How a write takes its time where no thread is to wait for it: simulation says when it is done."""
+    reads: Later | None = None
+    """The same for what is read beside the loop: when the reader looks, and when it tells what it saw."""
+    instances_max: int = INSTANCES_MAX
 
 
 class SystemClock:

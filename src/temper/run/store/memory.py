@@ -15,6 +15,7 @@ from temper.run.store.rows import (
     BookRow,
     CellRow,
     CertificateRow,
+    Found,
     Head,
     PendingRow,
     RecordRow,
@@ -96,6 +97,10 @@ class MemoryStore:
 
     def cell(self, address: Address) -> CellRow | None:
         return self._cells.get(address)
+
+    def instances(self, addresses: Sequence[Address]) -> Mapping[Address, Found]:
+        rows = ((address, self._cells.get(address)) for address in addresses)
+        return {address: Found(row, self.effects_of(address)) for address, row in rows if row is not None}
 
     def cells(self, query: Query) -> Sequence[CellRow]:
         rows = (row for row in self.all_cells(query.entity) if _fits(row, query))

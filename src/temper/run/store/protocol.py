@@ -13,6 +13,7 @@ from temper.run.store.rows import (
     BookRow,
     CellRow,
     CertificateRow,
+    Found,
     Head,
     PendingRow,
     RecordRow,
@@ -99,6 +100,10 @@ class Store(Protocol):
     def head(self) -> Head: ...
 
     def cell(self, address: Address) -> CellRow | None: ...
+
+    def instances(self, addresses: Sequence[Address]) -> Mapping[Address, Found]:
+        """Those of them that are there. One that is changed meanwhile may be seen half before and half after."""
+        ...
 
     def cells(self, query: Query) -> Sequence[CellRow]:
         """At most `limit` of them, by id, after the id `after`; never those in `new`."""

@@ -5,6 +5,7 @@ A store knows nothing about blueprints. It keeps these rows, all or nothing per 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,6 +50,13 @@ class PendingRow(NamedTuple):
     not_before: int
     note: str
     body: str
+
+
+class Found(NamedTuple):
+    """An instance as it lies in a store: its row, and its own pending effects by place."""
+
+    row: CellRow
+    effects: Sequence[PendingRow]
 
 
 class RecordRow(NamedTuple):

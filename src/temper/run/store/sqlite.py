@@ -23,6 +23,7 @@ from temper.run.store.rows import (
     BookRow,
     CellRow,
     CertificateRow,
+    Found,
     Head,
     PendingRow,
     RecordRow,
@@ -43,6 +44,10 @@ PRAGMAS = (
 KEY_END = "\U0010ffff"
 """Behind every key that a note can have."""
 KEYS = "SELECT key, at FROM answers WHERE key > ? ORDER BY key LIMIT ?"
+CELLS_OF = "SELECT * FROM cells WHERE entity = ? AND id IN ({})"
+EFFECTS_OF = (
+    "SELECT * FROM pending WHERE kind = 'effect' AND owner_entity = ? AND owner_id IN ({}) ORDER BY owner_id, place"
+)
 PROBE_BYTES = 64 * 1024
 FULL_CODES = frozenset({sqlite3.SQLITE_FULL})
 CORRUPT_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -154,6 +159,22 @@ class SqliteStore:
 
     def cell(self, address: Address) -> CellRow | None:
         return self._one(CellRow, "SELECT * FROM cells WHERE entity = ? AND id = ?", address)
+
+    def instances(self, addresses: Sequence[Address]) -> Mapping[Address, Found]:
+        # By entity, because for a list of pairs SQLite would look through the whole table.
+        ids: dict[str, list[str]] = {}
+        for entity, id_ in addresses:
+            ids.setdefault(entity, []).append(id_)
+        found: dict[Address, Found] = {}
+        for entity, part in ((entity, part) for entity, listed in ids.items() for part in parts(listed)):
+            given, marks = (entity, *part), ",".join("?" * len(part))
+            if not (rows := self._all(CellRow, CELLS_OF.format(marks), given)):
+                continue
+            effects: dict[str, list[PendingRow]] = {}
+            for effect in self._all(PendingRow, EFFECTS_OF.format(marks), given):
+                effects.setdefault(effect.owner_id, []).append(effect)
+            found |= {row.address: Found(row, effects.get(row.id, ())) for row in rows}
+        return found
 
     def cells(self, query: Query) -> Sequence[CellRow]:
         sql, given = "SELECT * FROM cells WHERE entity = ? AND control != ?", [query.entity, NEW]

@@ -17,6 +17,8 @@ ASKED_MAX = 100_000
 """So often nobody asks for the time within one move, unless a loop never ends."""
 
 
+INSTANCES_MAX = 2
+"""So few instances stay in memory that others are read beside the loop all the time, as in a large store."""
 WRITES_MAX = 5_000
 """So many transactions do not come one out of the other unless it goes on like that for ever."""
 
@@ -50,15 +52,27 @@ class PatientClock(ManualClock):
 
 
 class Process:
-    """A process that lives until it is killed. `writes` are transactions on their way to the disk."""
+    """A process that lives until it is killed. `writes` are transactions on their way to the disk.
+
+    `reads` are instances being read beside the loop: the reader looks before some move, and tells before a later one.
+    """
 
     def __init__(self, disk: Disk, ids: Ids, handlers: Mapping[str, Handler], now: int) -> None:
         self.loop = SimulatedLoop()  # type: ignore[abstract]  # what asyncio does not ask for is not there
         self.clock = PatientClock(now)
         self.store = ProcessStore(disk)
         self.writes: deque[Callable[[], None]] = deque()
+        self.reads: deque[Callable[[], None]] = deque()
         self.runtime: Runtime | None = None
-        self._world = World(self.clock, ids, self.store, handlers, later=self.writes.append)
+        self._world = World(
+            self.clock,
+            ids,
+            self.store,
+            handlers,
+            later=self.writes.append,
+            reads=self.reads.append,
+            instances_max=INSTANCES_MAX,
+        )
 
     def open(self, certified: Certified) -> bool:
         """Begin to serve; whether it could, which takes a disk that answers."""
@@ -73,9 +87,12 @@ class Process:
         self.loop.run(callbacks)
 
     def rest(self) -> None:
-        """Run until nothing is ready and nothing is on its way to the disk."""
+        """Run until nothing is ready and nothing is on its way to the disk or from it."""
         self.loop.run()
         for _ in range(WRITES_MAX):
+            while self.reads:
+                self.read()
+                self.loop.run()
             if not self.writes:
                 return
             self.write(WriteFault.NONE)
@@ -91,12 +108,18 @@ class Process:
         self.loop.run_now(self.writes.popleft())
         self.store.fault = WriteFault.NONE
 
+    def read(self) -> None:
+        """Let the reader take a step, if it has one to take: it looks, or it tells what it saw."""
+        if self.reads:
+            self.loop.run_now(self.reads.popleft())
+
     def kill(self) -> None:
         """Nothing that it would still do gets out."""
         self.store.is_dead = self.loop.is_dead = True
         self.loop.run_now(self._end_tasks)
         self.loop.forget()
         self.writes.clear()
+        self.reads.clear()
 
     def _end_tasks(self) -> None:
         for task in asyncio.all_tasks(self.loop):

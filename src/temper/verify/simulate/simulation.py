@@ -119,6 +119,7 @@ class Simulation:
         if is_fault(move):
             self._fault_at = self.now
         try:
+            self.process.read()
             did = self._play(move)
             self._look()
         except BrokenError as broken:

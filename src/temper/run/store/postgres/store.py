@@ -22,6 +22,7 @@ from temper.run.store.rows import (
     BookRow,
     CellRow,
     CertificateRow,
+    Found,
     Head,
     PendingRow,
     RecordRow,
@@ -231,6 +232,10 @@ class PostgresStore:
 
     def cell(self, address: Address) -> CellRow | None:
         return self._one(CellRow, f"{CELLS} WHERE entity = %s AND id = %s", address)
+
+    def instances(self, addresses: Sequence[Address]) -> Mapping[Address, Found]:
+        loaded = self.load_all(addresses) if addresses else {}
+        return {address: Found(each.row, each.effects) for address, each in loaded.items() if each.row is not None}
 
     def cells(self, query: Query) -> Sequence[CellRow]:
         text, given = f"{CELLS} WHERE entity = %s AND control <> %s", [query.entity, NEW]
