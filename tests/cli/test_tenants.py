@@ -9,6 +9,7 @@ import stat
 import pytest
 
 from support.bells import BELLS
+from support.postgres import Server
 from support.up import Up, temper
 
 pytestmark = pytest.mark.slow
@@ -64,6 +65,37 @@ def test_tenants_from_the_first_call_over_a_kill_to_a_version_for_all(folder) ->
     gone = temper(folder, "list", "Door", "--tenant", "zeta", "--token", "any")
     assert gone.stderr.startswith("error[unknown-tenant]: ")
     assert up.end() == 0
+
+
+def test_tenants_in_a_database_go_on_after_a_kill(folder, postgres: Server) -> None:
+    words = ("bells", "--tenants", "--store", postgres.database(), "--port", "0")
+    up = Up(folder, *words)
+    up.wait_for("to tenants at")
+    up.wait_for("a schema for each")
+    for name in ("acme", "zeta"):
+        made = temper(folder, "tenants", "create", name)
+        assert made.returncode == 0, made.stderr
+    ran = temper(folder, "call", "Door", "d", "build", "--as", "ann", "--tenant", "acme")
+    assert ran.returncode == 0, ran.stderr
+    up.end(signal.SIGKILL)
+
+    up = Up(folder, *words)
+    up.wait_for("to tenants at")
+    assert "build" in temper(folder, "log", "d", "--tenant", "acme").stdout
+    assert temper(folder, "list", "Door", "--tenant", "zeta").stdout == "none\n"
+    assert not list((folder / ".temper").rglob("journal.sqlite"))
+    assert up.end() == 0
+
+
+def test_a_database_that_does_not_answer_keeps_the_server_from_starting(folder) -> None:
+    store = "postgresql://ann:secret@127.0.0.1:1/none"
+    ran = temper(folder, "up", "bells", "--tenants", "--port", "0", "--store", store)
+    assert ran.returncode != 0
+    assert "error[store-failed]" in ran.stderr
+    assert "secret" not in ran.stderr
+    (folder / "bells" / "temper.toml").write_text('[retention]\nrecords = "90d"\n')
+    ran = temper(folder, "up", "bells", "--tenants", "--port", "0", "--store", store)
+    assert "error[one-node-only]" in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,9 +23,12 @@ from support.tenancy import Tenancy, tenancy
 from temper.run import Ask
 from temper.run.handlers import HandlersBrokenError
 from temper.run.handlers.wire import ask_to_json
+from temper.run.store.opening import Place
 from temper.sdk import AsyncClient, Client, Done, Worker
+from temper.serve.home import Home
 from temper.serve.problem import ProblemError
 from temper.serve.tenants.audit import Audit, AuditBrokenError, Audited
+from temper.serve.tenants.journals import Journals
 from temper.serve.tenants.limits import AllLimits, TenantLimits, load_limits
 from temper.serve.tenants.naming import is_name
 from temper.serve.tenants.resting import rests
@@ -71,22 +75,36 @@ def table():
     return table_of(BELLS + "scope:\n  principals: {ann: [clerk], bob: []}\n")
 
 
+@pytest.fixture(params=["files", "postgres"])
+def database(request) -> str:
+    """Where the journals are: in files, or in this database."""
+    return "" if request.param == "files" else request.getfixturevalue("postgres").database()
+
+
+def schemas(database: str) -> list[str]:
+    with psycopg.connect(database) as connection:
+        found = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'temper%' ORDER BY nspname")
+        return [name for (name,) in found]
+
+
 # What one sees
 
 
-def test_each_has_instances_of_its_own_under_the_same_names(tmp_path, table) -> None:
-    with tenancy(table, tmp_path) as served:
+def test_each_has_instances_of_its_own_under_the_same_names(tmp_path, table, database) -> None:
+    with tenancy(table, tmp_path, database=database) as served:
         begun(served, "acme", "zeta")
         served.ask("acme", "ann", "call", {"note": "changed"}, entity="Door", id="d", action="rename")
         notes = [served.ask(name, "ann", "get", entity="Door", id="d")["data"]["note"] for name in ("acme", "zeta")]
         assert notes == ["changed", "of zeta"]
         chains = {served.tenants.find(name).opened.runtime.head.chain for name in ("acme", "zeta")}
         assert len(chains) == 2
-        (tmp_path / "tenants" / "acme" / "journal.sqlite").stat()
+        assert (tmp_path / "tenants" / "acme" / "journal.sqlite").is_file() is not bool(database)
 
 
-def test_a_token_of_one_is_none_of_another_and_of_nobody_there_and_a_stranger_learns_nothing(tmp_path, table) -> None:
-    with tenancy(table, tmp_path) as served:
+def test_a_token_of_one_is_none_of_another_and_of_nobody_there_and_a_stranger_learns_nothing(
+    tmp_path, table, database
+) -> None:
+    with tenancy(table, tmp_path, database=database) as served:
         begun(served, "acme", "zeta")
         acme, zeta = served.tokens["acme"]["ann"], served.tokens["zeta"]["ann"]
         told = []
@@ -311,8 +329,8 @@ def test_so_many_under_way_and_no_more(tmp_path, table) -> None:
         assert len(ended) == 2
 
 
-def test_so_many_instances_and_no_more(tmp_path, table) -> None:
-    with tenancy(table, tmp_path, limits=AllLimits(TenantLimits(instances=2))) as served:
+def test_so_many_instances_and_no_more(tmp_path, table, database) -> None:
+    with tenancy(table, tmp_path, limits=AllLimits(TenantLimits(instances=2)), database=database) as served:
         begun(served, "acme", "zeta")
 
         def build(id_: str, **more: str) -> Any:
@@ -333,8 +351,8 @@ def test_so_many_instances_and_no_more(tmp_path, table) -> None:
         served.ask("zeta", "ann", "call", {"note": ""}, entity="Door", id="f", action="build")
 
 
-def test_no_more_are_open_than_may_be_and_those_at_rest_give_way(tmp_path, table) -> None:
-    with tenancy(table, tmp_path, limits=AllLimits(open=1)) as served:
+def test_no_more_are_open_than_may_be_and_those_at_rest_give_way(tmp_path, table, database) -> None:
+    with tenancy(table, tmp_path, limits=AllLimits(open=1), database=database) as served:
         begun(served, "acme", "zeta")
         assert [tenant.status for tenant in served.tenants] == ["closed", "open"]
         served.ask("acme", "ann", "call", entity="Door", id="d", action="bell")  # nobody rings: it waits for a worker
@@ -346,8 +364,8 @@ def test_no_more_are_open_than_may_be_and_those_at_rest_give_way(tmp_path, table
 # What goes on by itself
 
 
-def test_a_closed_tenant_is_woken_by_its_timers_and_taken_up_at_a_start(tmp_path, table) -> None:
-    with tenancy(table, tmp_path, handlers=lambda: {"ring": Receiver("rung")}) as served:
+def test_a_closed_tenant_is_woken_by_its_timers_and_taken_up_at_a_start(tmp_path, table, database) -> None:
+    with tenancy(table, tmp_path, handlers=lambda: {"ring": Receiver("rung")}, database=database) as served:
         begun(served, "acme", "zeta")
         served.ask("acme", "ann", "call", entity="Door", id="d", action="bell")
         served.quiet()
@@ -357,14 +375,14 @@ def test_a_closed_tenant_is_woken_by_its_timers_and_taken_up_at_a_start(tmp_path
         assert [tenant.status for tenant in served.tenants] == ["open", "closed"]
         assert served.ask("acme", "ann", "get", entity="Door", id="d")["state"] == "tired"
         tokens = served.tokens
-    with tenancy(table, tmp_path) as served:  # without a handler: it is pending when the server ends
+    with tenancy(table, tmp_path, database=database) as served:  # without a handler: it is pending when the server ends
         served.tokens.update(tokens)
         served.ask("zeta", "ann", "call", entity="Door", id="d", action="bell")
         served.run(served.tenants.close_idle(0))
         assert [tenant.status for tenant in served.tenants] == ["closed", "open"]  # it owes something
-    assert rests(tmp_path / "tenants" / "zeta" / "journal.sqlite").owes
+    assert rests(Journals(database).place("zeta", Home(tmp_path / "tenants" / "zeta"), "bells")).owes
     rung = Receiver("rung")
-    with tenancy(table, tmp_path, handlers=lambda: {"ring": rung}) as served:
+    with tenancy(table, tmp_path, handlers=lambda: {"ring": rung}, database=database) as served:
         served.advance(0)
         assert [tenant.status for tenant in served.tenants] == ["closed", "open"]
         assert [ask.tenant for ask in rung.asked] == ["zeta"]
@@ -374,8 +392,10 @@ def test_a_closed_tenant_is_woken_by_its_timers_and_taken_up_at_a_start(tmp_path
 # Made and archived
 
 
-def test_who_runs_the_server_makes_and_archives_tenants_and_all_of_it_is_written_down(tmp_path, table) -> None:
-    with tenancy(table, tmp_path) as served:
+def test_who_runs_the_server_makes_and_archives_tenants_and_all_of_it_is_written_down(
+    tmp_path, table, database
+) -> None:
+    with tenancy(table, tmp_path, database=database) as served:
         begun(served, "acme")
         first = served.tokens["acme"]["ann"]
         with pytest.raises(ProblemError) as there:
@@ -389,7 +409,9 @@ def test_who_runs_the_server_makes_and_archives_tenants_and_all_of_it_is_written
             served.host("create_tenant", {"tenant": "more"}, who="eve")
         assert stranger.value.code == "not-operator"
         archived = served.host("archive_tenant", tenant="acme")["archived"]
-        assert (tmp_path / "tenants" / ".archived" / archived / "journal.sqlite").is_file()
+        assert (tmp_path / "tenants" / ".archived" / archived / "journal.sqlite").is_file() is not bool(database)
+        if database:
+            assert schemas(database) == [f"temper_bells:{archived.replace('-', ':', 1)}"]
         assert served.problem("acme", "ann", "list", entity="Door").code == "unknown-tenant"
         begun(served, "acme")  # the name is free again, and nothing of the old one is there
         assert served.problem("acme", "ann", "list", entity="Door", token=first).code == "unknown-tenant"
@@ -402,6 +424,42 @@ def test_who_runs_the_server_makes_and_archives_tenants_and_all_of_it_is_written
         with pytest.raises(ProblemError) as gone:
             served.host("archive_tenant", tenant="nobody")
         assert gone.value.code == "unknown-tenant"
+
+
+def test_nobody_is_given_a_journal_that_another_server_left_in_the_database(tmp_path, table, postgres) -> None:
+    """Who is a tenant, the folder says: with another folder, the same name is somebody else's."""
+    database = postgres.database()
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    with tenancy(table, tmp_path / "one", database=database) as served:
+        begun(served, "acme")
+    with tenancy(table, tmp_path / "two", database=database) as served:
+        with pytest.raises(ProblemError) as taken:
+            served.host("create_tenant", {"tenant": "acme"})
+        assert taken.value.code == "tenant-exists"
+        assert not (tmp_path / "two" / "tenants" / "acme").exists()
+        begun(served, "zeta")
+    assert schemas(database) == ["temper_bells:acme", "temper_bells:zeta"]
+
+
+def test_a_schema_that_is_gone_is_its_tenants_alone(tmp_path, table, postgres) -> None:
+    database = postgres.database()
+    with tenancy(table, tmp_path, database=database) as served:
+        begun(served, "acme", "zeta")
+        served.run(served.tenants.close_idle(0))
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute('DROP TABLE "temper_bells:acme".cells')
+        assert served.problem("acme", "ann", "list", entity="Door").code == "store-failed"
+        assert served.ask("zeta", "ann", "list", entity="Door")["instances"][0]["data"]["note"] == "of zeta"
+
+
+@pytest.mark.parametrize("blueprint", ["deploy", "d" * 60, "\u00e9" * 30])
+def test_no_two_schemas_have_one_name(blueprint: str) -> None:
+    tenants = ["", "a", "b", "a-b", "a" * 40, "a" * 39 + "b"]
+    names = [Place("postgresql://db", blueprint, tenant).schema for tenant in tenants]
+    names += [Place("postgresql://db", blueprint + end, "a").schema for end in ("x", "y")]
+    assert len(set(names)) == len(names)
+    assert all(len(f"temper {name}".encode()) <= 63 for name in names if ":" in name)
 
 
 def test_what_was_written_down_cannot_be_changed_unnoticed(tmp_path) -> None:
@@ -424,11 +482,11 @@ def test_what_was_written_down_cannot_be_changed_unnoticed(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_a_version_is_for_all_and_who_has_no_place_for_it_stays_with_the_old_one(tmp_path) -> None:
+def test_a_version_is_for_all_and_who_has_no_place_for_it_stays_with_the_old_one(tmp_path, database) -> None:
     text = BELLS + "scope:\n  principals: {ann: [clerk]}\n  instances: {Door: 1}\n"
     more = text.replace("data: {note: str}", "data: {note: str, more: bool}")
     fewer = text.replace("states: [shut,", "states: [closed,").replace("shut", "closed")
-    with tenancy(table_of(text), tmp_path, text=text) as served:
+    with tenancy(table_of(text), tmp_path, text=text, database=database) as served:
         begun(served, "acme", "zeta", "beta")
         served.run(served.tenants.close_idle(0))
         served.ask("zeta", "ann", "list", entity="Door")
@@ -510,8 +568,8 @@ def test_a_name_is_a_part_of_an_address_and_of_a_path(text: str) -> None:
         assert text.isascii()
 
 
-def test_a_client_and_a_worker_take_the_tenants_address_for_that_of_a_server(tmp_path, table) -> None:
-    with tenancy(table, tmp_path) as served:
+def test_a_client_and_a_worker_take_the_tenants_address_for_that_of_a_server(tmp_path, table, database) -> None:
+    with tenancy(table, tmp_path, database=database) as served:
         begun(served, "acme", "zeta")
         url = f"{served.url}/v1/acme"
         with Client(url, served.tokens["acme"]["ann"]) as client:

@@ -23,6 +23,7 @@ from temper.serve.instruments import Instruments
 from temper.serve.operations import OPERATIONS
 from temper.serve.problem import ProblemError
 from temper.serve.tenants.host import HostService
+from temper.serve.tenants.journals import Journals
 from temper.serve.tenants.limits import AllLimits
 from temper.serve.tenants.opening import Making, Offer
 from temper.serve.tenants.operations import TENANT_OPERATIONS
@@ -97,15 +98,19 @@ def tenancy(
     limits: AllLimits | None = None,
     handlers: Callable[[], Mapping[str, Handler]] = dict,
     text: str = "",
+    database: str = "",
 ) -> Iterator[Tenancy]:
-    """Serve tenants while the body runs. `text` is the blueprint's, where versions are loaded."""
+    """Serve tenants while the body runs. `text` is the blueprint's, where versions are loaded.
+
+    Journals lie in files, or in the `database` if one is named.
+    """
     path = folder / "tokens.toml"
     tokens = create_tokens(path, (("eve", ()),)) if not path.exists() else {}
     clock, loop = ManualClock(START), asyncio.new_event_loop()
     held: dict[str, Any] = {}
 
     async def main(ready: threading.Event, stop: asyncio.Event) -> None:
-        making = Making(clock, lambda: SeededChance(7), lambda _: (handlers(), {}))
+        making = Making(clock, lambda: SeededChance(7), lambda _: (handlers(), {}), journals=Journals(database))
         instruments = Instruments()
         offer = Offer(uncertified(table), Read(Source("blueprint.yaml", text), ()))
         tenants = Tenants(folder / "tenants", offer, making, limits or AllLimits(), instruments.draining)

@@ -101,9 +101,6 @@ async def _tidying(plan: Plan, runtime: Runtime) -> AsyncIterator[None]:
     if retention.keeps_everything:
         yield
         return
-    if plan.premises is None and retention.records is not None:
-        cure = "take `records` out of [retention]; finished instances and answers are put away here as well"
-        raise MistakeError("one-node-only", "several nodes may write to this store, so no one chain can be cut", cure)
     runtime.keep(retention, None if plan.premises is None else plan.premises.archive)
     assert runtime.keeping is not None, "it was just made"
     task = asyncio.create_task(runtime.keeping.every_hour())
@@ -118,9 +115,13 @@ def retention_of(plan: Plan, table: TransitionTable) -> Retention:
     """How long the operator keeps what."""
     path = plan.settings_path
     try:
-        return Retention() if path is None else load_retention(path, table)
+        retention = Retention() if path is None else load_retention(path, table)
     except HandlersBrokenError as wrong:
         raise MistakeError("handlers-broken", str(wrong), "mend the file") from None
+    if plan.premises is None and retention.records is not None:
+        cure = "take `records` out of [retention]; finished instances and answers are put away here as well"
+        raise MistakeError("one-node-only", "several nodes may write to this store, so no one chain can be cut", cure)
+    return retention
 
 
 async def serve(plan: Plan, terminal: Terminal) -> int:
@@ -188,7 +189,7 @@ async def _open(
     try:
         store = open_store(plan.store, identity=chance.id())
     except StoreError as wrong:
-        raise MistakeError("store-failed", str(wrong), _cure(plan, wrong)) from None
+        raise MistakeError("store-failed", str(wrong), store_cure(plan, wrong)) from None
     except OSError as wrong:
         raise _unwritable(wrong) from None
     from temper.verify import certificate_from_line, certificate_to_line
@@ -207,7 +208,8 @@ async def _open(
     raise MistakeError(runtime.code, runtime.message)
 
 
-def _cure(plan: Plan, wrong: StoreError) -> str:
+def store_cure(plan: Plan, wrong: StoreError) -> str:
+    """What may help where a store cannot be opened."""
     if isinstance(wrong, DriverMissingError):
         return "install it with `pip install 'temper[postgres]'`"
     if plan.store.is_database:

@@ -10,15 +10,18 @@ from collections.abc import AsyncIterator, Mapping
 from temper.cli.collecting import collecting
 from temper.cli.handling import read_handlers
 from temper.cli.mistake import MistakeError
-from temper.cli.serving import Plan, host_tokens, listen, retention_of
+from temper.cli.serving import Plan, host_tokens, listen, retention_of, store_cure
 from temper.cli.terminal import Terminal
 from temper.machine import TransitionTable, table_hash
 from temper.report import Diagnostic, render
 from temper.run import Handler, HandlersBrokenError, Limits, SystemChance, SystemClock
+from temper.run.store.protocol import StoreError
+from temper.run.store.whole import is_there
 from temper.serve.apart import ChildFailedError, Request, certify_apart
 from temper.serve.instruments import Instruments
 from temper.serve.logs import logging_to, tell
 from temper.serve.tenants.host import HostService
+from temper.serve.tenants.journals import Journals
 from temper.serve.tenants.limits import AllLimits, load_limits
 from temper.serve.tenants.opening import Making, Offer
 from temper.serve.tenants.tenants import Tenants
@@ -39,7 +42,10 @@ async def serve_tenants(plan: Plan, terminal: Terminal) -> int:
     with log, sent, contextlib.closing(listen(plan)) as opened:
         tokens, _ = host_tokens(plan)
         making = _making(plan, instruments)
-        making.handlers(plan.certified.table)  # What is broken keeps the server from starting, and not a tenant.
+        # What is broken keeps the server from starting, and not a tenant.
+        making.handlers(plan.certified.table)
+        making.retention(plan.certified.table)
+        _reach(plan)
         offer = Offer(plan.certified, plan.found, plan.constants)
         tenants = Tenants(plan.home.tenants, offer, making, _limits(plan), instruments.draining)
         instruments.draining.hear(tenants.drain)
@@ -76,7 +82,16 @@ def _making(plan: Plan, instruments: Instruments) -> Making:
         plan.seconds_max,
         instruments.exporter,
         1.0 if plan.traces is None else plan.traces.ratio,
+        Journals(plan.store.text) if plan.store.is_database else Journals(),
     )
+
+
+def _reach(plan: Plan) -> None:
+    """A database that does not answer keeps the server from starting, too."""
+    try:
+        is_there(plan.store)
+    except StoreError as wrong:
+        raise MistakeError("store-failed", str(wrong), store_cure(plan, wrong)) from None
 
 
 def _limits(plan: Plan) -> AllLimits:
@@ -95,6 +110,8 @@ def _greet(plan: Plan, url: str, tenants: Tenants, terminal: Terminal) -> None:
     terminal.say("")
     terminal.say(f"serving {tenants.offer.blueprint} to tenants at {url}; end it with Ctrl-C")
     terminal.say(f"  tenants   {plan.home.tenants}: {', '.join(names) or 'none yet'}")
+    if plan.store.is_database:
+        terminal.say(f"  journals  {plan.store}, a schema for each")
     terminal.say(f"  tokens    {plan.tokens_path}")
     if not names:
         terminal.say("\nmake the first one, in another terminal here:\n  temper tenants create acme")

@@ -62,9 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
-    if arguments.tenants and arguments.store:
-        cure = "leave --store out: each tenant has a journal in .temper/<blueprint>/tenants/<tenant>"
-        raise MistakeError("wrong-usage", "--tenants and --store exclude each other", cure)
+    _assert_one_for_each(arguments)
     built = build_asked(arguments)
     before = _before(arguments, built)
     if built.table is None:
@@ -92,6 +90,17 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         else:
             terminal.complain(mistake.code, mistake.message, mistake.cure)
         return _serve_as_before(arguments, built, before, terminal)
+
+
+def _assert_one_for_each(arguments: argparse.Namespace) -> None:
+    """Tenants do not share a file; a database has a schema for each."""
+    from temper.run.store.opening import Place
+
+    if arguments.tenants and arguments.store and not Place(arguments.store, "").is_database:
+        cure = (
+            "leave --store out: each tenant has a journal in .temper/<blueprint>/tenants/<tenant>; or name a database"
+        )
+        raise MistakeError("wrong-usage", "tenants do not share the journal in one file", cure)
 
 
 def _before(arguments: argparse.Namespace, built: Built) -> LastVersion | None:

@@ -91,7 +91,9 @@ class SharedMemory(MemoryStore):
         """By instance: its last record, and the last place that was given when it was written."""
 
     def commit(self, batch: Batch) -> None:
-        raise AssertionError(f"transaction {batch.head.commit} is of no node: whoever writes says which one, by `write`")
+        raise AssertionError(
+            f"transaction {batch.head.commit} is of no node: whoever writes says which one, by `write`"
+        )
 
     # One transaction
 

@@ -15,7 +15,7 @@ from temper.run.runtime import load_versions
 from temper.run.store.opening import Place, open_store
 from temper.run.store.protocol import StoreError
 from temper.run.store.rows import VersionRow
-from temper.run.store.sqlite_count import count_instances
+from temper.run.store.whole import count_instances
 from temper.run.tracing import TracedSpan, Tracer, retold
 from temper.run.world import Chance, Clock
 from temper.serve.draining import Draining
@@ -23,15 +23,16 @@ from temper.serve.home import Home
 from temper.serve.http.app import Application
 from temper.serve.instruments import Instruments
 from temper.serve.otlp import Exporter
-from temper.serve.premises import Premises
 from temper.serve.pressure import Pressure
 from temper.serve.problem import ProblemError
 from temper.serve.reload import Reloader
 from temper.serve.tenants.counting import InstanceCount
+from temper.serve.tenants.journals import Journals
 from temper.serve.tenants.limits import TenantLimits
 from temper.serve.tenants.service import TenantService
 from temper.serve.tokens import TokenFile
 
+FILES = Journals()
 NO_HANDLERS: tuple[Mapping[str, Handler], Mapping[str, Limits]] = ({}, {})
 
 
@@ -63,6 +64,7 @@ class Making:
     seconds_max: float = SECONDS_MAX
     exporter: Exporter | None = None
     ratio: float = 1.0
+    journals: Journals = FILES
 
 
 @dataclass(slots=True)
@@ -97,12 +99,14 @@ async def open_tenant(
     name: str, home: Home, tokens: TokenFile, offer: Offer, making: Making, limits: TenantLimits, draining: Draining
 ) -> Opened:
     """Serve a tenant, under the version that its journal was last served under. Raises `NotOpenedError`."""
+    place = making.journals.place(name, home, offer.blueprint)
     try:
-        store = open_store(Place(str(home.store), offer.blueprint), identity=making.chance().id())
+        # A database is asked beside the loop: others are not to wait until it has made a schema.
+        store = await asyncio.to_thread(open_store, place, identity=making.chance().id())
     except (StoreError, OSError) as wrong:
         raise NotOpenedError(str(wrong)) from None
     try:
-        return await _open(name, home, tokens, offer, making, limits, draining, store)
+        return await _open(name, home, tokens, offer, making, limits, draining, store, place)
     except BaseException:
         store.close()
         raise
@@ -117,14 +121,15 @@ async def _open(
     limits: TenantLimits,
     draining: Draining,
     store: Store,
+    place: Place,
 ) -> Opened:
     try:
         versions = store.versions()
-        count = InstanceCount(await asyncio.to_thread(count_instances, home.store))
+        count = InstanceCount(await asyncio.to_thread(count_instances, place))
         certified, is_behind = offer.certified, False
         if versions and versions[-1].hash != table_hash(certified.table):
             certified, is_behind = await _as_before(store, versions[-1], making), True
-        premises = Premises(home.store)
+        premises = making.journals.premises(home)
         instruments = Instruments(draining=draining, premises=premises, exporter=None, tenant=name, others=(count,))
         instruments.pressure = Pressure(instruments.meters, requests_max=limits.requests, streams_max=limits.requests)
         instruments.tracer = _tracer(name, store, making)
@@ -139,7 +144,7 @@ async def _open(
     opened = Opened(runtime, Application(service), instruments, reloader, count, is_behind)
     retention = making.retention(runtime.table)
     if not retention.keeps_everything:
-        runtime.keep(retention, premises.archive)
+        runtime.keep(retention, None if premises is None else premises.archive)
         assert runtime.keeping is not None, "it was just made"
         opened.tidying = asyncio.create_task(runtime.keeping.every_hour())
     return opened

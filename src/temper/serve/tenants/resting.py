@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from temper.run.book import letters
+from temper.run.store.opening import Place, open_store
 from temper.run.store.protocol import StoreError
-from temper.run.store.sqlite import SqliteStore
+from temper.run.store.whole import is_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,16 @@ class Resting:
     failed: str = ""
 
 
-def rests(path: Path) -> Resting:
+def rests(place: Place) -> Resting:
     """How a journal stands. One that is not there yet owes nothing."""
-    if not path.is_file():
-        return Resting()
     try:
-        store = SqliteStore(path, identity="", read_only=True)
+        if not is_there(place):
+            return Resting()
+        store = open_store(place, read_only=True)
         try:
             owes = bool(store.pending(0, 1)) or any(note.redriven_by for _, note in letters(store))
-            return Resting(owes, store.next_due())
+            armed = store.armed(1)
+            return Resting(owes, armed[0].due if armed else None)
         finally:
             store.close()
     except StoreError as wrong:

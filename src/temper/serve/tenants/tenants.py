@@ -135,7 +135,8 @@ class Tenants:
     async def begin(self) -> None:
         """Look over everybody: whoever owes something is opened, whoever waits for a timer is woken in time."""
         for tenant in self:
-            self._heed(tenant, await asyncio.to_thread(rests, tenant.home.store))
+            place = self._making.journals.place(tenant.name, tenant.home, self.offer.blueprint)
+            self._heed(tenant, await asyncio.to_thread(rests, place))
             if tenant.failed:
                 tell("tenant-failed", {"tenant": tenant.name, "because": tenant.failed}, logging.ERROR)
         self.is_looked_over = True
@@ -178,13 +179,13 @@ class Tenants:
             try:
                 if opened is None or tenant.users or not opened.is_at_rest:
                     return False
-                due = opened.runtime.store.next_due()
+                armed = opened.runtime.store.armed(1)
             except StoreError:
                 return False
             tenant.opened = None
             await opened.close()
-        if due is not None:
-            self._alarms.at(due, lambda: self._wake(tenant))
+        if armed and armed[0].due is not None:
+            self._alarms.at(armed[0].due, lambda: self._wake(tenant))
         return True
 
     # Made and archived
@@ -194,6 +195,7 @@ class Tenants:
         text = checked(name)
         if text in self._known:
             raise ProblemError("tenant-exists", f"there is a tenant `{text}` already", {"tenant": text})
+        await self._assert_free(text)
         half = self.folder / f".making-{text}"
         self._audit(by, "create", text)
         half.mkdir(parents=True, exist_ok=True)
@@ -202,8 +204,21 @@ class Tenants:
         self._learn(text)
         return drawn
 
+    async def _assert_free(self, name: str) -> None:
+        """Nobody is given a journal that is there already."""
+        try:
+            is_taken = await asyncio.to_thread(self._making.journals.is_taken, name, self.offer.blueprint)
+        except StoreError as wrong:
+            raise ProblemError("store-failed", f"the database does not say whether there is one: {wrong}") from None
+        if is_taken:
+            detail = f"the database has a journal of a tenant `{name}` that is not served here; nobody else is given it"
+            raise ProblemError("tenant-exists", detail, {"tenant": name})
+
     async def archive(self, name: str, by: str) -> Path:
-        """Let one go: its requests end, its journal is closed, and its folder is put aside as it is."""
+        """Let one go: its requests end, its journal is closed, and its folder is put aside as it is.
+
+        A journal in a database is called otherwise after that: if all ends in between, the name is free nowhere.
+        """
         tenant = self.find(name)
         if tenant is None:
             raise unknown_tenant(name)
@@ -227,6 +242,11 @@ class Tenants:
         target.parent.mkdir(parents=True, exist_ok=True)
         tenant.home.folder.rename(target)
         del self._known[name]
+        try:
+            await asyncio.to_thread(self._making.journals.put_aside, name, self.offer.blueprint, stamp)
+        except StoreError as wrong:
+            detail = f"it is served no more, and its schema keeps its name until somebody calls it otherwise: {wrong}"
+            raise ProblemError("store-failed", detail, {"tenant": name}) from None
         return target
 
     def _audit(self, by: str, what: str, name: str, note: str = "") -> None:

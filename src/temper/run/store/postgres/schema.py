@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 import psycopg
 from psycopg import sql
 
-from temper.run.store.postgres.connecting import Connection, exchanged
+from temper.machine import NEW
+from temper.run.store.postgres.connecting import Connection, connected, exchanged, translated
 from temper.run.store.protocol import StoreCorruptError
 from temper.run.store.rows import GENESIS
 
@@ -67,6 +69,36 @@ def has_store(connection: Connection, schema: str) -> bool:
     """Whether a store was made in the schema."""
     found = "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = 'store'"
     return bool(exchanged(connection, found, (schema,)))
+
+
+def exists(url: str, schema: str) -> bool:
+    """Whether a store was made in the schema, asked from outside. Raises `StoreError`."""
+    with _asking(url, schema) as connection:
+        return has_store(connection, schema)
+
+
+def count_instances(url: str, schema: str) -> int:
+    """How many live in the store, without those whose id alone is still taken. Raises `StoreError`."""
+    with _asking(url, schema) as connection:
+        found: int = exchanged(connection, "SELECT count(*) FROM cells WHERE control <> %s", (NEW,))[0][0]
+        return found
+
+
+def rename(url: str, schema: str, name: str) -> None:
+    """Call a schema otherwise; one that is not there is none that could be. Raises `StoreError`."""
+    with _asking(url, schema) as connection:
+        if has_store(connection, schema):
+            names = sql.Identifier(schema), sql.Identifier(name)
+            connection.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(*names))
+
+
+@contextlib.contextmanager
+def _asking(url: str, schema: str) -> Iterator[Connection]:
+    try:
+        with contextlib.closing(connected(url, schema)) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise translated(error) from error
 
 
 def check(connection: Connection, schema: str) -> None:
