@@ -4,7 +4,7 @@ PYTEST := .venv/bin/python -m pytest
 BOTH := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := all
-.PHONY: all check test quick docs bless hunt planted torture bench up help
+.PHONY: all check test quick docs bless hunt planted torture tortured bench up help
 
 all: check test               ## everything CI runs
 check: .venv/ready            ## format, lint, types, arrows between rooms
@@ -27,6 +27,8 @@ torture: .venv/ready          ## kill the server every second for ten minutes, o
 	for each in sqlite postgres; do PYTHONPATH=tests .venv/bin/python -m torture.run --store $$each || exit 1; done
 planted: .venv/ready          ## plant each bug of tests/mutants/engine in the engine, and see which law notices
 	PYTHONPATH=tests .venv/bin/python -m support.planted $(BUGS)
+tortured: .venv/ready         ## the same bugs in real servers, and what the torture run says of each; an hour
+	PYTHONPATH=tests .venv/bin/python -m torture.planted $(BUGS)
 bench: .venv/ready            ## time the hot paths
 	for each in benchmarks/*/*.py; do .venv/bin/python $$each || exit 1; done
 up: .venv/ready               ## certify examples/deploy and serve it on loopback

@@ -125,15 +125,20 @@ class _Finder:
         return importlib.util.spec_from_file_location(name, file, loader=_Edited(name, file, self._sources[name]))
 
 
+def plant(sources: Mapping[str, str]) -> None:
+    """Have these modules imported with their bug."""
+    early = sorted(name for name in sources if name in sys.modules)
+    assert not early, f"{early} would be without its bug, for it was imported before"
+    sys.meta_path.insert(0, _Finder(sources))
+
+
 def hunted(bug: Planted, table: Any) -> Noticed:
     """Seeds from 0 on, until a law notices."""
     try:
         sources = bug.sources()
     except ValueError as error:
         return Noticed(bug.name, 0, "", str(error))
-    early = sorted(name for name in sources if name in sys.modules)
-    assert not early, f"{early} would be without its bug, for it was imported before"
-    sys.meta_path.insert(0, _Finder(sources))
+    plant(sources)
     from temper.verify.simulate import MOVES_MAX, rates
     from temper.verify.simulate.ground import ground
     from temper.verify.simulate.run import run_seed

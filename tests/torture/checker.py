@@ -19,9 +19,11 @@ Address = tuple[str, str]
 Key = tuple[int, int]
 TIMERS = {("Order", "overdue"): ("placed", 2_000), ("Beacon", "dusk"): ("dark", 300), ("Beacon", "dawn"): ("lit", 300)}
 """As `torture.yaml` has them: the state in which each is armed, and for how many milliseconds."""
-PASSING = frozenset({"paying", "shipping", "labelling", "weighing"})
+PASSING = frozenset({"paying", "shipping", "labelling", "weighing", "measuring"})
 """States that an effect ends; nobody is in one when nothing is pending."""
 ONCE = frozenset({"charge", "weigh"})
+LEASED = frozenset({"measure"})
+"""Workers have them under leases, and no two attempts say the same."""
 STRAY_MILLISECONDS = 2_000
 """An attempt of a process that was killed may still be on its way for so long."""
 
@@ -294,6 +296,21 @@ def wrongly_asked(asks: list[Asked], written: Written) -> Iterator[Violation]:
         effect = written.made.get(key, (0, ""))[1]
         if effect and outcome != "unknown" and {"outcome": outcome, "fields": fields} not in map(filled, answers[key]):
             yield Violation("never told", f"{effect} {key} settled {outcome} {fields}, and was told {answers[key]}")
+    yield from heard_too_late(asks, written)
+
+
+def heard_too_late(asks: list[Asked], written: Written) -> Iterator[Violation]:
+    """Once somebody else was asked, under a lease of their own, whoever was asked before settles nothing."""
+    leased: dict[Key, list[Asked]] = defaultdict(list)
+    for ask in asks:
+        if ask.effect in LEASED:
+            leased[key_of(ask)].append(ask)
+    for key, attempts in leased.items():
+        at, outcome, fields = written.settled.get(key, (0, "", {}))
+        heard = [ask.at for ask in attempts if filled(ask.answer) == {"outcome": outcome, "fields": fields}]
+        later = [ask.at for ask in attempts if heard and heard[0] < ask.at < at]
+        if later:
+            yield Violation("old lease", f"{key} is settled by who was asked {later[-1] - heard[0]} ms before another")
 
 
 def key_of(ask: Asked) -> Key:

@@ -105,7 +105,9 @@ class Caller:
         await self.call("Account", self._account(), "start")
         while self._tally.goes_on:
             further = [self.further] * 3
-            turn = self._chance.choice([self.order, self.add, self.add, *further, self.look_around, self.again])
+            turn = self._chance.choice(
+                [self.order, self.add, self.add, self.bring, *further, self.look_around, self.again]
+            )
             await turn()
         self._wire.drop()
 
@@ -123,6 +125,10 @@ class Caller:
             id_ = self._chance.choice(self._orders)
             action = FURTHER.get(await self.look("Order", id_))
             await self.call("Order", id_, action or self._chance.choice(list(FURTHER.values())))
+
+    async def bring(self) -> None:
+        """Have something measured, which takes its time."""
+        await self.call("Thing", f"t-{self._name}-{self._turn}", "bring")
 
     async def add(self) -> None:
         """Call what everybody calls, sometimes without a key: then nobody asks again."""

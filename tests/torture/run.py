@@ -1,6 +1,6 @@
 """Torture: the real server under full load, killed without a word again and again; then everything is compared.
 
-PYTHONPATH=tests python -m torture.run [--store sqlite|postgres] [--seconds 600] [--callers 24] [--every 1] [--keep FOLDER]
+PYTHONPATH=tests python -m torture.run [--store sqlite|postgres] [--seconds 600] [--callers 24] [--every 1] [--disk 500] [--keep FOLDER]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +30,6 @@ from torture.servers import HERE, Server, Worker, wait, worker_token
 
 WORKERS_LIVE = 4
 """So many servers are killed for each worker."""
-END_SECONDS = 180.0
 IN_VAIN = 8
 """One in so many kills comes while the server is still starting."""
 
@@ -45,6 +45,12 @@ class Plan:
     calls_min: int = 1
     """The load goes on until so many were acknowledged, though nobody is killed any more."""
     kills_min: int = 1
+    end_seconds: float = 180.0
+    """What is pending comes to its end within so long, or never."""
+    disk: int = 0
+    """One in so many writes to the log of a file fails; none does if 0."""
+    bug: str = ""
+    """The planted bug that the servers have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,7 @@ class Load:
     def end(self) -> None:
         assert self._process is not None
         self._say("")
-        assert self._process.wait(END_SECONDS) == 0
+        assert self._process.wait(180) == 0
 
     def remove(self) -> None:
         if self._process is not None:
@@ -121,19 +127,20 @@ def torture(plan: Plan, folder: Path, database: str = "") -> Result:
         port = load.start(plan)
         for name in ("one", "two") if database else ("one",):
             words = ["--store", database, "--tokens", servers[0].tokens] if servers else ["--store", database]
-            servers.append(Server(folder / name, port, *(words if database else ())))
+            servers.append(Server(folder / name, port, *(words if database else ()), bug=plan.bug, disk=plan.disk))
             ending.callback(servers[-1].remove)
             servers[-1].start()
             servers[-1].wait_until_ready()
         token = worker_token(servers[0].tokens)
-        workers = [Worker(server, token) for server in servers]
+        workers = [Worker(server, token) for server in (servers if database else servers * 2)]
         for worker in workers:
             ending.callback(worker.kill)
             worker.start()
         load.begin(servers[0].token, servers)
-        kill(plan, servers, workers)
-        load.wait_until_done()
-        finish(servers, workers)
+        with dozing(plan, workers):
+            kill(plan, servers, workers)
+            load.wait_until_done()
+        finish(plan, servers, workers)
         load.end()
     place = Place(database or str(folder / "one" / ".temper" / "torture" / "journal.sqlite"), "torture")
     with contextlib.closing(open_store(place, read_only=True)) as store:
@@ -159,11 +166,33 @@ def kill(plan: Plan, servers: list[Server], workers: list[Worker]) -> None:
         server.wait_until_ready()
 
 
-def finish(servers: list[Server], workers: list[Worker]) -> None:
+@contextlib.contextmanager
+def dozing(plan: Plan, workers: list[Worker]) -> Iterator[None]:
+    """All the while some worker stands still, often for longer than its leases last."""
+    chance, over = random.Random(f"{plan.seed} dozing"), threading.Event()
+
+    def doze() -> None:
+        while not over.is_set():
+            worker = chance.choice(workers)
+            worker.sleep()
+            over.wait(0.5 + 1.2 * chance.random())
+            worker.wake()
+            over.wait(0.4 * chance.random())
+
+    thread = threading.Thread(target=doze)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def finish(plan: Plan, servers: list[Server], workers: list[Worker]) -> None:
     """Let everything that is pending come to its end, and every timer that is due."""
     for worker in workers:
         worker.start()
-    until = time.monotonic() + END_SECONDS
+    until = time.monotonic() + plan.end_seconds
     wait(2.5)  # as long as an order may wait
     while not all(server.is_at_rest(servers[0].token) for server in servers):
         assert time.monotonic() < until, f"something stays pending: {servers[0].said()}"
@@ -188,9 +217,10 @@ def main() -> int:
     parser.add_argument("--callers", type=int, default=usual.callers)
     parser.add_argument("--every", type=float, default=usual.every_seconds)
     parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--disk", type=int, default=0, help="let one in so many writes of a file's log fail")
     parser.add_argument("--keep", type=Path, help="a folder for everything, which is there afterwards as well")
     given = parser.parse_args()
-    plan = Plan(given.seconds, given.callers, given.every, given.seed)
+    plan = Plan(given.seconds, given.callers, given.every, given.seed, disk=given.disk)
     with folder_for(given.keep) as folder, database_for(given.store) as database:
         result = torture(plan, folder, database)
     print(f"{given.store}, {plan.seconds:g} s, {plan.callers} callers: {result}")

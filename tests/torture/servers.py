@@ -28,14 +28,19 @@ http = "http://127.0.0.1:{port}/ship"
 [effects.label]
 command = [{python}, "-SE", "label.py", {labelled}]
 concurrency = 2
+[effects.measure]
+worker = true
+breaker = false
 """
 
 
 class Server:
     """One `temper up`, in a folder of its own, at an address that stays the same."""
 
-    def __init__(self, folder: Path, receiver_port: int, *words: str) -> None:
+    def __init__(self, folder: Path, receiver_port: int, *words: str, bug: str = "", disk: int = 0) -> None:
         self.folder, self._words = folder, words
+        self._is_frail = bool(disk)
+        self._temper = ["torture.impaired", bug, str(disk)] if bug or disk else ["temper"]
         folder.mkdir()
         for name in ("torture.yaml", "label.py", "weigh.py"):
             shutil.copy(HERE / name, folder)
@@ -62,14 +67,17 @@ class Server:
         return str(self.folder / ".temper" / "torture" / "tokens.toml")
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "temper", "up", "torture.yaml", "--port", str(self._port), *self._words]
-        environment = {**os.environ, "NO_COLOR": "1"}
+        command = [sys.executable, "-m", *self._temper, "up", "torture.yaml", "--port", str(self._port), *self._words]
+        environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(HERE.parent)}
         with (self.folder / "said").open("ab") as said:
             self._process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=said, stderr=said)
 
     def is_ready(self) -> bool:
         assert self._process is not None, "it was started"
         ended = self._process.poll()
+        if ended == 2 and self._is_frail:  # its disk failed while it started, and whoever watches starts it again
+            self.start()
+            return False
         assert ended is None, f"it ended with {ended} by itself:\n" + self.said()
         return self._get("/readyz") is not None
 
@@ -127,14 +135,37 @@ class Worker:
         with (folder / "worked").open("ab") as said:
             self._process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
 
+    def sleep(self) -> None:
+        """Stand still, and know nothing of it."""
+        self._signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         if self._process is not None:
             reap(self._process)
 
+    def _signal(self, which: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(which)
+
 
 def worker_token(tokens: str) -> str:
-    """A token for whoever weighs."""
-    command = [sys.executable, "-m", "temper", "token", "scales", "--effect", "weigh", "--tokens", tokens]
+    """A token for whoever weighs and measures."""
+    command = [
+        sys.executable,
+        "-m",
+        "temper",
+        "token",
+        "scales",
+        "--effect",
+        "weigh",
+        "--effect",
+        "measure",
+        "--tokens",
+        tokens,
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
 

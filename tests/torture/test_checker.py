@@ -20,6 +20,7 @@ from torture.history import APPLIED, NO_ANSWER, Asked, Called, Event, Saw
 from torture.laws import broken_laws
 
 TABLE = table_of((Path(__file__).parent / "torture.yaml").read_text(encoding="utf-8"))
+OUTCOMES = {"charge": "charged", "ship": "shipped", "label": "printed", "weigh": "weighed", "measure": "measured"}
 
 
 class Lived:
@@ -29,7 +30,7 @@ class Lived:
         self.events: list[Event] = []
         self.store = MemoryStore()
         self._time = 0
-        handlers = dict.fromkeys(("charge", "ship", "label", "weigh"), self._receive)
+        handlers = dict.fromkeys(OUTCOMES, self._receive)
         self.running = Running(TABLE, self.store, handlers)
 
     async def live(self) -> None:
@@ -45,6 +46,8 @@ class Lived:
                 await self.call("Order", "o1", action)
                 await running.pass_time(100)
             await self.call("Order", "o1", "pay")
+            await self.call("Thing", "t1", "bring")
+            await running.pass_time(100)
             for account in ("a1", "a1", "a2"):
                 await self.call("Account", account, "add")
                 await self.look("Account", account)
@@ -71,7 +74,7 @@ class Lived:
         self.events.append(Saw(begin, self._now(), entity, id_, seen.seq, seen.state, dict(seen.data)))
 
     async def _receive(self, ask: Ask) -> object:
-        name = {"charge": "charged", "ship": "shipped", "label": "printed", "weigh": "weighed"}[ask.effect]
+        name = OUTCOMES[ask.effect]
         answer = {"outcome": name, "fields": {"receipt" if name == "charged" else "code": ask.args["token"]}}
         self.events.append(Asked(self.running.clock.now(), ask.effect, ask.key, answer))
         return answer
@@ -258,6 +261,15 @@ def somebody_is_asked_for_what_was_lost(events: list[Event], records: list[dict[
 @planted("never told")
 def an_outcome_is_made_up(events: list[Event], records: list[dict[str, Any]]) -> None:
     records[find(records, lambda record: is_settled(record, "ship"))]["fields"] = {"code": "made up"}
+
+
+@planted("old lease")
+def somebody_is_heard_when_another_has_it(events: list[Event], records: list[dict[str, Any]]) -> None:
+    ask = events[find(events, lambda event: isinstance(event, Asked) and event.effect == "measure")]
+    assert isinstance(ask, Asked)
+    settled = records[find(records, lambda record: is_settled(record, "measure"))]
+    settled["at"] = ask.at + 2_000
+    events.append(ask._replace(at=ask.at + 1_500, answer={"outcome": "measured", "fields": {"code": "another"}}))
 
 
 @planted("timer")

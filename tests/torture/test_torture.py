@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support.postgres import Server
+from torture.planted import noticed
 from torture.run import Plan, Result, torture
 
 pytestmark = pytest.mark.slow
@@ -22,6 +24,17 @@ def assert_clean(result: Result) -> None:
 
 def test_one_server_is_killed_again_and_again(tmp_path: Path) -> None:
     assert_clean(torture(PLAN, tmp_path))
+
+
+def test_a_server_whose_disk_fails_now_and_then(tmp_path: Path) -> None:
+    result = torture(replace(PLAN, disk=1_000, calls_min=100), tmp_path)
+    assert result.violations == [], str(result)
+
+
+def test_a_planted_bug_is_noticed_here_as_well() -> None:
+    """One of those that the simulator notices; `make tortured` has them all."""
+    runs, said = noticed("effect-before-record")
+    assert said.startswith("asked early: "), (runs, said)
 
 
 def test_one_of_two_nodes_is_killed_again_and_again(tmp_path: Path, postgres: Server) -> None:
