@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, NamedTuple, Protocol, cast
 
-from temper.machine import NEW, Address, absent, table_from_json
+from temper.machine import NEW, Address, absent
 from temper.run.codec import instance_from_rows
 from temper.run.committer import Committer, Gathering
 from temper.run.engine import (
@@ -40,7 +39,7 @@ from temper.run.store.protocol import ConflictError, StorageFullError, Store, St
 from temper.run.store.rows import Found, Head
 from temper.run.store.shared import Loaded, SharedStore
 from temper.run.tracing import traced
-from temper.run.version import Version, stage
+from temper.run.version import Version, restaged
 from temper.run.world import World
 
 FORGOTTEN_AT_ONCE = 100
@@ -493,4 +492,4 @@ class Driver:
 
 def last_version(store: Store) -> Version:
     """The version in force, as the store has it."""
-    return stage(table_from_json(json.loads(store.versions()[-1].body)))
+    return restaged(store.versions()[-1].body)

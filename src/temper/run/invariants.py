@@ -6,13 +6,29 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from temper.machine import Address, Cell, Expression, Op, OptionType, Property, PropertyKind, RefType, holder, parts
+from temper.machine import (
+    Address,
+    Cell,
+    Expression,
+    Holder,
+    Op,
+    OptionType,
+    Property,
+    PropertyKind,
+    RefType,
+    TransitionTable,
+    holder,
+    parts,
+)
 from temper.run.obstacle import Obstacle
 from temper.run.record import Pending, owner_of, receiver_of
 from temper.run.version import Version
 
 BINDINGS_MAX = 5_000_000
 """How many combinations of instances are looked at for one property."""
+
+HOLDERS_MAX = 256
+"""How many properties stay made into functions."""
 
 
 def check_invariants(
@@ -33,7 +49,7 @@ def check_invariants(
         elif math.prod(counts[entity] for _, entity in property_.variables) > BINDINGS_MAX:
             if property_ not in old.table.properties or reads & touched:
                 obstacles.append(Obstacle("too-many-to-check", _too_many(property_)))
-        elif (broken := holder(new.table, property_)(view)) is not None:
+        elif (broken := _holder(new, property_)(view)) is not None:
             entities = dict(property_.variables)
             where = ", ".join(f"{entities[name]} {id_}" for name, id_ in broken)
             obstacles.append(Obstacle("invariant-violated", f"`{property_.name}` does not hold", where))
@@ -53,6 +69,16 @@ def check_movement(new: Version, view: Mapping[Address, Cell], pending: Iterable
         )
         obstacles.append(Obstacle("does-not-move", message, f"{address.entity} {address.id}"))
     return obstacles
+
+
+def _holder(version: Version, property_: Property) -> Holder:
+    """The property as a function, made once for a table that is loaded again and again."""
+    kept = _HOLDERS.get(id(property_))
+    if kept is None or kept[0] is not version.table or kept[1] is not property_:
+        while len(_HOLDERS) >= HOLDERS_MAX:
+            del _HOLDERS[next(iter(_HOLDERS))]
+        kept = _HOLDERS[id(property_)] = version.table, property_, holder(version.table, property_)
+    return kept[2]
 
 
 def entities_read(property_: Property) -> set[str]:
@@ -77,3 +103,7 @@ def _read(node: Expression) -> set[str]:
 
 def _too_many(property_: Property) -> str:
     return f"`{property_.name}` ranges over more than {BINDINGS_MAX:,} combinations of live instances"
+
+
+_HOLDERS: dict[int, tuple[TransitionTable, Property, Holder]] = {}
+"""By the property's id; versions that share a property take turns."""

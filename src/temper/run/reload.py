@@ -20,7 +20,6 @@ from temper.machine import (
     Refusal,
     absent,
     initial_cells,
-    table_to_json,
 )
 from temper.run.admission import Plan, plan
 from temper.run.answer import Problem
@@ -33,8 +32,7 @@ from temper.run.obstacle import Obstacle
 from temper.run.record import Pending, Record, owner_of, receiver_of
 from temper.run.store.protocol import Store, StoreError
 from temper.run.store.rows import CertificateRow, VersionRow
-from temper.run.version import Version, stage
-from temper.run.wording import text
+from temper.run.version import Version, kept_text, stage
 from temper.run.work import all_pending
 from temper.run.world import World
 
@@ -177,7 +175,7 @@ def keep_certificate(world: World, version: Version, kept: str) -> None:
 def _write(journal: Journal, new: Version, planned: Plan, starting: tuple[Cell, ...], now: int, store: Store) -> None:
     """The records of a load: the version itself, then every cell and delivery that it changes."""
     number = len(store.versions()) + 1
-    journal.load(VersionRow(number, new.hash, now, text(table_to_json(new.table))))
+    journal.load(VersionRow(number, new.hash, now, kept_text(new)))
     blank = Record(journal.next_record, now, new.hash, Address("", ""), "load", cause=f"version {number}")
     journal.append(new, blank, None)
     for cell in starting:

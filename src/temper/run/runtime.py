@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from temper.machine import Address, Certificate, Certified, TransitionTable, table_from_json
+from temper.machine import Address, Certificate, Certified, TransitionTable
 from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
 from temper.run.archive import archived, broken_record, cut_of
 from temper.run.calls import Calls, failed
@@ -30,7 +29,7 @@ from temper.run.store.protocol import ConflictError, Store, StoreError
 from temper.run.store.rows import Head, RecordRow
 from temper.run.tracing import Tracer
 from temper.run.upkeep import Attempts, EffectSeen, LetterSeen, Upkeep
-from temper.run.version import Version, stage
+from temper.run.version import Version, restaged, stage
 from temper.run.work import Work
 from temper.run.world import Handler, World
 
@@ -376,12 +375,12 @@ class Runtime:
 
 def load_versions(store: Store) -> Versions:
     """Every version that the store was served under, by hash."""
-    return {row.hash: stage(table_from_json(json.loads(row.body))) for row in store.versions()}
+    return {row.hash: restaged(row.body) for row in store.versions()}
 
 
 def lineage_of(store: Store) -> tuple[TransitionTable, ...]:
     """The tables that a store was served under, one after the other."""
-    return tuple(table_from_json(json.loads(row.body)) for row in store.versions())
+    return tuple(restaged(row.body).table for row in store.versions())
 
 
 async def open_runtime(
@@ -417,7 +416,7 @@ def _in_force(world: World, version: Version, kept: str) -> Version:
             if not rows:
                 first_load(world, version, kept)
             elif rows[-1].hash != version.hash:
-                return stage(table_from_json(json.loads(rows[-1].body)))
+                return restaged(rows[-1].body)
             else:
                 keep_certificate(world, version, kept)
             return version

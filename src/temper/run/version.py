@@ -5,8 +5,10 @@ The hash names the table; the typed columns turn values into JSON and back witho
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from temper.machine import (
@@ -31,7 +33,9 @@ from temper.machine import (
     Type,
     Value,
     from_json,
+    table_from_json,
     table_hash,
+    table_to_json,
     templates,
     to_json,
 )
@@ -118,6 +122,22 @@ def stage(table: TransitionTable) -> Version:
     return found
 
 
+@lru_cache(maxsize=STAGED_MAX)
+def restaged(body: str) -> Version:
+    """The version of a table that a store keeps as this text; the same text is read once."""
+    return stage(table_from_json(json.loads(body)))
+
+
+def kept_text(version: Version) -> str:
+    """The table as the text that a store keeps of it; written once, however often it is loaded."""
+    found = _TEXTS.get(id(version))
+    if found is None:
+        while len(_TEXTS) >= STAGED_MAX:
+            del _TEXTS[next(iter(_TEXTS))]
+        found = _TEXTS[id(version)] = version, text(table_to_json(version.table))
+    return found[1]
+
+
 def _stage(table: TransitionTable) -> Version:
     sites = {
         Site(entity.name, action.name, case, position): template
@@ -199,3 +219,5 @@ def _decoder(type_: Type) -> Decode:
 
 _STAGED: dict[int, Version] = {}
 """By the table's id, which stays taken because the version holds the table."""
+_TEXTS: dict[int, tuple[Version, str]] = {}
+"""By the version's id, which stays taken because the version is held."""

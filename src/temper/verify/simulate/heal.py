@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from temper.machine import Applied, Binding, Gate, Property, PropertyKind, promises, to_json
+from temper.machine import Applied, Binding, Gate, Property, to_json
 from temper.verify.simulate.moves import Answers, Asks, Frees, Halts, Leases, Reloads, Waits
 from temper.verify.simulate.outside import Attempt, unanswered
 from temper.verify.simulate.rules import BrokenError
@@ -31,9 +31,8 @@ class Heal:
         self.unmet: dict[str, str] = {}
         self._turns: dict[tuple[str, str, str], int] = {}
         self._name = max(simulation.callers.requests, default=0)
-        table = simulation.table
-        self._promised = [each for each in table.properties if each.kind is PropertyKind.EVENTUALLY]
-        self._looks = {each.name: promises(table, each) for each in self._promised}
+        properties = simulation.ground.properties
+        self._promised, self._looks = properties.promised, properties.promises
         self._assumed = tuple(dict.fromkeys(pair for each in self._promised for pair in each.assuming))
 
     def go(self) -> None:

@@ -18,6 +18,7 @@ from temper.machine import (
     Value,
     holder,
     parts,
+    promises,
     step_holder,
 )
 from temper.run import entities_read
@@ -37,6 +38,8 @@ class Properties:
         self.always: dict[str, list[_Always]] = {}
         self.steps: dict[str, list[tuple[str, StepHolder]]] = {}
         self.accepted = {name for name, _ in table.accept}
+        self.promised = [each for each in table.properties if each.kind is PropertyKind.EVENTUALLY]
+        self.promises = {each.name: promises(table, each) for each in self.promised}
         for each in table.properties:
             if each.kind is PropertyKind.ALWAYS:
                 looker = _Always(table, each)
