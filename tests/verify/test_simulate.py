@@ -14,9 +14,10 @@ from temper.pipeline import build
 from temper.verify import Asked, Tally, rates, run_lines, simulate, simulation_lines, simulation_verdicts, smallest
 from temper.verify.simulate.disk import WriteFault
 from temper.verify.simulate.ground import ground
-from temper.verify.simulate.moves import Asks, Crashes, Move, Reloads, Runs, Waits, Writes
+from temper.verify.simulate.moves import Asks, Crashes, Deafens, Halts, Move, Reloads, Runs, Waits, Writes
 from temper.verify.simulate.run import replay, run_seed
 from temper.verify.simulate.shadow import Taken
+from temper.verify.simulate.simulation import Simulation
 
 SEEDS = 25
 SEEDS_MAX = 75
@@ -131,6 +132,29 @@ def test_a_load_of_which_nobody_knew_the_end_is_in_force() -> None:
     ran = replay(shared, moves, trace=taken.append)
     assert ran.failure is None
     assert [each.record.table for each in taken if each.record.rule == "call"] == [shared.hashes[1]]
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("reads", [1, 2, 3, 4])
+def test_what_an_operator_says_is_not_forgotten_by_who_starts_again(reads: int, again: bool) -> None:  # noqa: FBT001
+    """Found by a seed: the book was read once more, before the word was in it and after it was said."""
+    shared = ground(table_of_example("orders"))
+    simulation = Simulation(shared)
+    said = [Halts("charge"), Waits(10), Halts("charge", again=True)] if again else [Halts("charge")]
+    before, last = said[:-1], said[-1]
+    starts: list[Move] = [Deafens(reads), Reloads(1), last, Runs(1), Waits(1_000, rests=False), Waits(10)]
+    for move in [*before, *starts, Waits(3_000)]:
+        simulation.play(move)
+    assert simulation.failure is None
+    assert simulation.process.runtime is not None
+    simulation.process.store.unread = 0
+    effects = simulation.process.runtime.effects()
+    assert isinstance(effects, tuple)
+    seen = next(effect for effect in effects if effect.effect == "charge")
+    assert (seen.paused is not None) == ("charge" in simulation.paused())
+    if "charge" in simulation.outside.halted:
+        assert seen.paused is not None
+    simulation.end()
 
 
 def test_a_crash_loses_what_was_not_written_and_nothing_else() -> None:
