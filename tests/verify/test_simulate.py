@@ -136,7 +136,7 @@ def test_a_load_of_which_nobody_knew_the_end_is_in_force() -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("reads", [1, 2, 3, 4])
-def test_what_an_operator_says_is_not_forgotten_by_who_starts_again(reads: int, again: bool) -> None:  # noqa: FBT001
+def test_what_an_operator_says_is_not_forgotten_by_who_starts_again(reads: int, again: bool) -> None:
     """Found by a seed: the book was read once more, before the word was in it and after it was said."""
     shared = ground(table_of_example("orders"))
     simulation = Simulation(shared)
