@@ -11,10 +11,11 @@ import pytest
 from support.examples import EXAMPLES, names
 from temper.machine import Gate, Refuted, Survived, TransitionTable, Unknown
 from temper.pipeline import build
+from temper.run.timers import Timers
 from temper.verify import Asked, Tally, rates, run_lines, simulate, simulation_lines, simulation_verdicts, smallest
 from temper.verify.simulate.disk import WriteFault
 from temper.verify.simulate.ground import ground
-from temper.verify.simulate.moves import Asks, Crashes, Deafens, Halts, Move, Reloads, Runs, Waits, Writes
+from temper.verify.simulate.moves import Asks, Crashes, Deafens, Halts, Jumps, Move, Reloads, Runs, Waits, Writes
 from temper.verify.simulate.run import replay, run_seed
 from temper.verify.simulate.shadow import Taken
 from temper.verify.simulate.simulation import Simulation
@@ -132,6 +133,39 @@ def test_a_load_of_which_nobody_knew_the_end_is_in_force() -> None:
     ran = replay(shared, moves, trace=taken.append)
     assert ran.failure is None
     assert [each.record.table for each in taken if each.record.rule == "call"] == [shared.hashes[1]]
+
+
+def campaigned(deaf: int) -> list[Move]:
+    """A node holds a lease that ends after ten seconds, and the store cannot be read so many times just then."""
+    roles = frozenset({"client", "operator"})
+    asked: list[Move] = [
+        Asks(1, "ann", roles, "Node", "n1", "join", {}),
+        Waits(1),
+        Asks(2, "ann", roles, "Node", "n1", "campaign", {}),
+    ]
+    return [*asked, Waits(40), Deafens(deaf), Waits(9_900)]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [Waits(100), Waits(1_000), Deafens(3), Waits(1_000), Waits(1_000), Waits(1_000)],
+        [Jumps(10_484), Runs(18), Jumps(-2_066), Waits(3_066)],
+    ],
+)
+def test_who_cannot_look_is_not_told_that_it_is_late(later: list[Move]) -> None:
+    """Found by seeds: a read that fails, and a clock that is set back, are faults when they happen, not when asked for."""
+    ran = replay(ground(table_of_example("failover")), [*campaigned(3), *later], heal=False)
+    assert ran.failure is None
+
+
+def test_who_can_look_and_does_not_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canary: a runtime whose timers fire never is late, however many faults there were before."""
+    monkeypatch.setattr(Timers, "schedule", lambda *_: None)
+    monkeypatch.setattr(Timers, "resume", lambda *_: None)
+    ran = replay(ground(table_of_example("failover")), [*campaigned(1), Waits(4_000), Waits(4_000)], heal=False)
+    assert ran.failure is not None
+    assert ran.failure.law == "timer-order"
 
 
 @pytest.mark.parametrize("again", [False, True])

@@ -62,6 +62,8 @@ class Disk:
         """How often it cannot be opened from now on."""
         self.torn = 0
         """How many transactions were cut off in the middle by a crash, and discarded when the store was opened."""
+        self.failed: Callable[[], None] = lambda: None
+        """Hears of every time that it could not be read, or opened."""
 
     def keep(self, batch: Batch) -> None:
         """One transaction, durable when this returns."""
@@ -129,11 +131,13 @@ class ProcessStore:
             raise PowerLostError("the process is gone")
         if self.disk.silent:
             self.disk.silent -= 1
+            self.disk.failed()
             raise StoreError("the disk does not answer")
 
     def __getattr__(self, name: str) -> Any:
         """Every way to read what is durable."""
         if self.unread:
             self.unread -= 1
+            self.disk.failed()
             raise StoreError("the disk cannot be read")
         return getattr(self.disk.rows, name)

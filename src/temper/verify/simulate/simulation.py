@@ -102,6 +102,7 @@ class Simulation:
         self._ids = Ids()
         self._fault_at = START
         self._resumed: Counter[str] = Counter()
+        self.disk.failed = self._hurt
         for batch in ground.first:
             self.disk.keep(batch)
         self.process = self._start()
@@ -117,7 +118,7 @@ class Simulation:
         self.moves += 1
         self.process.clock.asked = 0
         if is_fault(move):
-            self._fault_at = self.now
+            self._hurt()
         try:
             self.process.read()
             did = self._play(move)
@@ -241,6 +242,10 @@ class Simulation:
                     late = f"{latest + GRACE - due} ms overdue, and nothing is wrong"
                     raise BrokenError("timer-order", f"`{timer}` of {cell.entity} {cell.id} is {late}")
 
+    def _hurt(self) -> None:
+        """A fault happens now, when it was made, or later, when somebody comes upon it."""
+        self._fault_at = max(self._fault_at, self.now)
+
     def _pass(self, milliseconds: int) -> None:
         """Let time pass, and whoever waited for it have their turn later."""
         self.now += milliseconds
@@ -298,6 +303,8 @@ class Simulation:
     def _jump(self, milliseconds: int) -> None:
         self.counts.faults["clock back" if milliseconds < 0 else "clock forward"] += 1
         self.skew += milliseconds
+        # Whoever waits by a clock that is set back waits for so much longer.
+        self._fault_at = max(self._fault_at, self.now + max(0, -milliseconds))
         self._tick()
 
     def _free(self) -> bool:
