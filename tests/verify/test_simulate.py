@@ -15,7 +15,19 @@ from temper.run.timers import Timers
 from temper.verify import Asked, Tally, rates, run_lines, simulate, simulation_lines, simulation_verdicts, smallest
 from temper.verify.simulate.disk import WriteFault
 from temper.verify.simulate.ground import ground
-from temper.verify.simulate.moves import Asks, Crashes, Deafens, Halts, Jumps, Move, Reloads, Runs, Waits, Writes
+from temper.verify.simulate.moves import (
+    Answers,
+    Asks,
+    Crashes,
+    Deafens,
+    Halts,
+    Jumps,
+    Move,
+    Reloads,
+    Runs,
+    Waits,
+    Writes,
+)
 from temper.verify.simulate.run import replay, run_seed
 from temper.verify.simulate.shadow import Taken
 from temper.verify.simulate.simulation import Simulation
@@ -189,6 +201,19 @@ def test_what_an_operator_says_is_not_forgotten_by_who_starts_again(reads: int, 
     if "charge" in simulation.outside.halted:
         assert seen.paused is not None
     simulation.end()
+
+
+@pytest.mark.parametrize("reads", range(1, 5))
+def test_what_memory_knows_is_not_replaced_by_what_the_store_still_says(reads: int) -> None:
+    """Found by a seed: after a load the store could not be read at first, and then was behind a failed attempt."""
+    shared = ground(table_of_example("orders"))
+    place = Asks(1, "ann", frozenset({"customer"}), "Order", "o1", "place", {})
+    loads: list[Move] = [place, Waits(10), Reloads(1), Runs(1), Deafens(reads), Waits(1)]
+    fails: list[Move] = [Answers("Payment", "x1", "charge", refuses="it is out of order"), Runs(20)]
+    ran = replay(shared, [*loads, *fails, Jumps(2_000), *[Runs(20), Writes()] * 8, Waits(3_000)])
+    assert ran.failure is None
+    assert ran.counts.faults["refused"]
+    assert ran.counts.faults["reload"]
 
 
 def test_a_crash_loses_what_was_not_written_and_nothing_else() -> None:

@@ -156,6 +156,10 @@ class Dispatcher:
             self.turnstile(effect).offer(key)
             self.pump(effect)
 
+    def take_up(self, pending: Pending) -> None:
+        """Try what the store has; what is noted here may still be on its way to it, and is what counts."""
+        self.attempt(self._known.get(pending.key, pending))
+
     def pump(self, effect: str) -> None:
         """Begin every attempt of this effect that may begin now."""
         if effect not in self.handlers:
@@ -379,7 +383,7 @@ class Dispatcher:
         """Keep the book-keeping of a delivery; None if it is not pending any more or nothing is taken now."""
         note = self.letters.note if self.letters.is_redriven(pending.key) else self._driver.note
         gathering = note(pending)  # First, for it may fail, and memory must not be ahead then.
-        if pending.key in self._known:
+        if gathering is not None or pending.key in self._known:
             self._known[pending.key] = pending
         return gathering
 

@@ -65,8 +65,6 @@ class Upkeep:
 
     def __init__(self, driver: Driver, work: Work) -> None:
         self._driver, self._work = driver, work
-        self._words: dict[str, int] = {}
-        """By effect: how often somebody has said whether it is to be attempted."""
 
     # Effects
 
@@ -95,18 +93,15 @@ class Upkeep:
             letters = self._letters_of(effect)
         except StoreError as error:
             return failed(error)
-        self._words[effect] = word = self._words.get(effect, 0) + 1
-        dispatcher = self._work.dispatcher
-        before = dispatcher.turnstile(effect).paused
+        turnstile = self._work.dispatcher.turnstile(effect)
+        before = turnstile.paused
         if note is not None:
             # Nothing more is begun while the note is on its way to the disk; resuming waits until it is there.
-            dispatcher.pause(effect, note)
+            self._work.dispatcher.pause(effect, note)
         problem = await self._kept(self._driver.keep(PAUSED, effect, body))
-        is_last_word = self._words[effect] == word
-        if problem is None and is_last_word and (note is not None or dispatcher.turnstile(effect).paused == before):
-            # Once more, for whoever started again meanwhile has read what was durable before this. What somebody has
-            # said since, here or at another node, is the last word.
-            dispatcher.pause(effect, note)
+        if problem is None and note is None and turnstile.paused is before:
+            # Else somebody has paused it anew meanwhile, which is the last word.
+            self._work.dispatcher.pause(effect, None)
         return problem or self._seen(effect, letters)
 
     def _letters_of(self, effect: str) -> int:

@@ -101,9 +101,8 @@ class Work:
             redriven = self.dispatcher.letters.recall()
             letters = {pending.key for pending in redriven}
             self.leases.recall(lambda key: key in letters or is_pending(store, key))
-        except StoreError:
-            due = self._driver.world.clock.now() + RETRY_MILLISECONDS
-            self.alarms.at(due, self.resume)
+        except StoreError as error:
+            driver.lose_sight(error)
             return
         self._take_up(self._resumed, 0, self._driver.journal.next_place - 1, set())
         for pending in redriven:
@@ -122,6 +121,9 @@ class Work:
         except (StoreError, *UNREADABLE) as error:
             if driver.shared is None and not isinstance(error, StoreError):
                 raise
+            if not after and isinstance(error, StoreError):
+                driver.lose_sight(error)
+                return
             again = partial(self._take_up, resumed, after, last, lanes)
             self.alarms.at(driver.world.clock.now() + RETRY_MILLISECONDS, again)
             return
@@ -140,7 +142,7 @@ class Work:
             self.courier.carry(pending)
         elif (lane := (delivery.owner, delivery.effect)) not in lanes:
             lanes.add(lane)
-            self.dispatcher.attempt(pending)
+            self.dispatcher.take_up(pending)
 
     def look_at_pauses(self) -> None:
         """Pause and resume what other nodes have paused and resumed."""
