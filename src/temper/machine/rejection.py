@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ class Rejections:
 
     def __init__(self, table: TransitionTable, entity: Entity, action: Action) -> None:
         self.table, self.entity, self.action = table, entity, action
+        self._said: dict[str, _Guards] = {}
 
     def bad_args(self, call: Call) -> Rejected:
         return Rejected("bad-args", because=partial(self._bad_args, call))
@@ -96,12 +97,13 @@ class Rejections:
     def _guard_false(self, cell: Cell, call: Call) -> Told:
         guard = self.action.guard
         assert guard is not None, "only a guard can be false"
-        facts = (("guard", text(guard)), *self._values((guard,), cell, call))
-        return f"the guard of `{self.action.name}` does not hold: {text(guard)}", facts
+        said = self._guards("guard", (guard,))
+        facts = (("guard", said.texts[0]), *self._values(said, cell, call))
+        return f"the guard of `{self.action.name}` does not hold: {said.texts[0]}", facts
 
     def _no_case(self, cell: Cell, call: Call) -> Told:
-        guards = [case.guard for case in self.action.cases if case.guard is not None]
-        facts = (*(("case", text(guard)) for guard in guards), *self._values(guards, cell, call))
+        said = self._guards("case", tuple(case.guard for case in self.action.cases if case.guard is not None))
+        facts = (*(("case", guard) for guard in said.texts), *self._values(said, cell, call))
         return f"none of the cases of `{self.action.name}` matches", facts
 
     def _same_key_twice(self, name: str, key: Value) -> Told:
@@ -113,16 +115,41 @@ class Rejections:
         facts = (("place", place.what.replace("`", "")), ("type", str(place.type)), ("value", shown))
         return f"{place.what} would become {shown}, which is no {place.type}", facts
 
-    def _values(self, guards: Iterable[Expression], cell: Cell, call: Call) -> Iterator[tuple[str, str]]:
-        """What the guards read, by name, each once. The data is shown as it was before the call."""
-        fields = {field.name: value for field, value in zip(self.entity.fields, cell.data, strict=True)}
-        environment = Environment(fields, call.args, cell.control, cell.id, call.caller, call.now)
+    def _guards(self, what: str, guards: tuple[Expression, ...]) -> _Guards:
+        """The guards in words, worked out for the first call that they reject: callers may be rejected often."""
+        if (said := self._said.get(what)) is None:
+            said = self._said[what] = _Guards(tuple(map(text, guards)), tuple(self._read(guards)))
+        return said
+
+    def _read(self, guards: Iterable[Expression]) -> Iterator[_Reads]:
+        """What the guards read, by name, each once."""
         seen = set()
         for guard in guards:
             for node in parts(guard):
-                if node.op in _NAMED and not free_variables(node) and text(node) not in seen:
-                    seen.add(text(node))
-                    yield text(node), _shown(node.type, evaluator(self.table, node)(environment))
+                if node.op in _NAMED and not free_variables(node) and (name := text(node)) not in seen:
+                    seen.add(name)
+                    yield _Reads(name, node.type, evaluator(self.table, node))
+
+    def _values(self, said: _Guards, cell: Cell, call: Call) -> Iterator[tuple[str, str]]:
+        """What the guards read, as it was before the call."""
+        fields = {field.name: value for field, value in zip(self.entity.fields, cell.data, strict=True)}
+        environment = Environment(fields, call.args, cell.control, cell.id, call.caller, call.now)
+        return ((name, _shown(type_, value(environment))) for name, type_, value in said.reads)
+
+
+class _Reads(NamedTuple):
+    """A value that a guard reads."""
+
+    name: str
+    type: Type
+    value: Callable[[Environment], Value]
+
+
+class _Guards(NamedTuple):
+    """Guards as the blueprint writes them, and what they read."""
+
+    texts: tuple[str, ...]
+    reads: tuple[_Reads, ...]
 
 
 _NAMED = frozenset({Op.FIELD, Op.STATE, Op.SELF, Op.CALLER, Op.NOW, Op.ARGUMENT})

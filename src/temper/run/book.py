@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from temper.run.store.protocol import Store
 from temper.run.store.shared import SharedStore
+from temper.run.wording import text
 
 ATTEMPT, LEASE, LETTER, PAUSED = "attempt", "lease", "letter", "paused"
 
@@ -99,13 +100,13 @@ def read_lease(text: str) -> tuple[Key, int] | None:
 
 def sorting(key: Key, number: int | None = None) -> str:
     """The key as the store has it, where texts sort as the numbers do."""
-    text = f"{key[0]:015d}-{key[1]:06d}"
-    return text if number is None else f"{text}-{number:06d}"
+    place = f"{key[0]:015d}-{key[1]:06d}"
+    return place if number is None else f"{place}-{number:06d}"
 
 
 def written(note: AttemptNote | LetterNote | PausedNote) -> str:
     """The note's text in the store."""
-    return json.dumps(asdict(note), separators=(",", ":"))
+    return text({name: getattr(note, name) for name in note.__slots__})
 
 
 def attempts_of(store: Store, key: Key) -> tuple[AttemptNote, ...]:
@@ -165,6 +166,6 @@ def _ours(store: Store, kind: str) -> Iterator[tuple[str, Any]]:
         after = rows[-1].key
 
 
-def _key(text: str) -> Key:
-    place, round_ = text.split("-")
+def _key(sorted_: str) -> Key:
+    place, round_ = sorted_.split("-")
     return int(place), int(round_)

@@ -52,6 +52,7 @@ class Callers:
     done: int = 0
     _calls: list[tuple[Record, int]] = field(default_factory=list)
     """Calls of the transaction that is followed just now, with the version of the instance before."""
+    _keys: set[str | None] = field(default_factory=set)
     _bound: dict[str, int] = field(default_factory=dict)
     """By key: the request that it stands for."""
     _records: dict[int, tuple[Address, str, str, int]] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Callers:
         request = self.requests.get(move.name)
         if request is None:
             request = self.requests[move.name] = Requested(move, values, self.commits)
+            self._keys.add(move.key)
         request.in_flight += 1
         request.asked += 1
         self._in_flight[move.name] = request
@@ -72,7 +74,7 @@ class Callers:
 
     def knows(self, key: str | None) -> bool:
         """Whether somebody has asked under this key."""
-        return key is not None and any(request.move.key == key for request in self.requests.values())
+        return key is not None and key in self._keys
 
     def gone(self) -> None:
         """The process has died, and with it every connection."""

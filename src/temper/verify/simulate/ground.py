@@ -20,6 +20,7 @@ from temper.machine import (
 )
 from temper.run import Batch, Version, stage
 from temper.verify.simulate.disk import Disk, Rows
+from temper.verify.simulate.outside import Receiver
 from temper.verify.simulate.process import Ids, Process
 from temper.verify.simulate.watch import Properties
 
@@ -42,6 +43,7 @@ class Ground:
         self.offers = Offers(table, self.universe, in_full=True)
         self.step = stepper(table)
         self.properties = Properties(table)
+        self.receivers = {effect.name: Receiver(table, effect) for effect in table.effects}
         self.types = {
             (entity.name, action.name): {param.name: param.type for param in action.params}
             for entity in table.entities

@@ -8,7 +8,7 @@ effect (`delivery`, `fenced`, `surely`, `not`), which is an assumption of every 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,11 +73,24 @@ class _Request:
     """What it was settled with; None if it was withdrawn."""
 
 
+class Receiver:
+    """What an effect makes happen and what its outcomes tell, as functions that are made once."""
+
+    def __init__(self, table: TransitionTable, effect: Effect) -> None:
+        performs = () if effect.performs is None else effect.performs.args
+        self.performs = [(name, evaluator(table, value)) for name, value in performs]
+        self.tells = [
+            (f"{outcome.name}.{name}", evaluator(table, value))
+            for outcome in effect.outcomes
+            for name, value in outcome.told
+        ]
+
+
 class Outside:
     """Attempts that are out there, and what they have done."""
 
-    def __init__(self, table: TransitionTable, shadow: Shadow) -> None:
-        self.table, self._shadow = table, shadow
+    def __init__(self, table: TransitionTable, shadow: Shadow, receivers: Mapping[str, Receiver]) -> None:
+        self.table, self._shadow, self._receivers = table, shadow, receivers
         self.cells: dict[Address, Cell] = {
             cell.address: cell for cell in initial_cells(table, world=True) if table.entity(cell.entity).world
         }
@@ -170,8 +183,8 @@ class Outside:
         effect = self.table.effect(attempt.ask.effect)
         if effect.performs is None or not self._may_perform(effect, attempt):
             return False
-        args = self._args(effect, attempt)
-        happens = {name: evaluator(self.table, value)(Environment(args=args)) for name, value in effect.performs.args}
+        receiver, args = self._receivers[effect.name], self._args(effect, attempt)
+        happens = {name: value(Environment(args=args)) for name, value in receiver.performs}
         address = Address(effect.performs.entity, effect.performs.entity)
         answer = step(self.table, self.cells[address], Call(Cause.MACHINE, effect.performs.action, happens, 0))
         if not isinstance(answer, Applied):
@@ -180,11 +193,7 @@ class Outside:
         if effect.fenced:
             self._fences[attempt.lane] = attempt.key[0]
         told = Environment(args=args, view=self.cells)
-        seen = {
-            f"{outcome.name}.{name}": evaluator(self.table, value)(told)
-            for outcome in effect.outcomes
-            for name, value in outcome.told
-        }
+        seen = {name: value(told) for name, value in receiver.tells}
         self._request(attempt).performed.append(seen)
         return True
 

@@ -94,7 +94,7 @@ class Simulation:
         rows = Rows("simulated")
         self.shadow = Shadow(rows, self._taken, ground.versions)
         self.disk = Disk(rows, self._committed)
-        self.outside = Outside(self.table, self.shadow)
+        self.outside = Outside(self.table, self.shadow, ground.receivers)
         self.workers = Workers(self.outside, rows)
         self.callers = Callers(self.shadow.cells)
         self.watch = Watch(ground.properties, self._found)
