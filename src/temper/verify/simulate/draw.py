@@ -45,7 +45,9 @@ UNDER_WAY_MAX = 24
 ACTIVE_MAX = 5
 """How many instances of an entity that are not at their end the callers keep up at most."""
 TRIES = 3
-"""How often another call is drawn where one would be rejected; then it is made all the same."""
+"""How often another call is drawn where one would be rejected."""
+REJECTED = 0.2
+"""How often it is made all the same then: what is rejected must be told truly, and changes nothing."""
 DISK = (
     WriteFault.BEFORE,
     WriteFault.BEFORE,
@@ -64,6 +66,10 @@ HIRED = (0, 0, 0.3, 0.8)
 """How likely it is in a run that an effect is carried out by workers."""
 TAKEN = 0.3
 """How often the id of a spawn that is on its way is asked for, where there is one."""
+LEASING = 0.12
+"""How much of a run in which there are workers is about them."""
+REDRAWN_MAX = 12
+"""How often a move is drawn again that would do nothing; then time goes on."""
 WORKERS = ("w1", "w2")
 NONSENSE: tuple[object, ...] = ("what?", 7, None, {"outcome": "no-such-outcome"}, {"fields": {}}, [])
 JUMP_MAX = 120_000
@@ -108,24 +114,31 @@ class Draw:
         self._patience = self._chance.choice(PATIENCE)
 
     def next(self, simulation: Simulation) -> Move:
-        """The next move of this seed in this run."""
-        chance, faults = self._chance, self._faults
-        if faults and (fault := self._fault(simulation)) is not None:
+        """The next move of this seed in this run. What would do nothing is drawn again, lest a run be idle moves."""
+        for _ in range(REDRAWN_MAX):
+            if (move := self._drawn(simulation)) is not None:
+                return move
+        return self._wait(simulation)
+
+    def _drawn(self, simulation: Simulation) -> Move | None:
+        chance, process = self._chance, simulation.process
+        if self._faults and (fault := self._fault(simulation)) is not None:
             return fault
-        if self._hired and chance.random() < 0.12:
+        if self._hired and chance.random() < LEASING:
             return self._work(simulation)
         drawn = chance.random()
-        writes = len(simulation.process.writes)
-        if drawn < 0.55 and simulation.callers.waiting < UNDER_WAY_MAX:
+        waiting = simulation.callers.waiting
+        if drawn < 0.55 and waiting < UNDER_WAY_MAX:
             asked = self._ask(simulation)
             if asked is not None:
                 return asked
-        if drawn < 0.75 and writes:
+        if drawn < 0.75 and process.writes:
             return self._write()
         if drawn < 0.86 and simulation.outside.attempts:
             return self._answer(simulation, chance.choice(simulation.outside.attempts))
-        if drawn < 0.92 - self._patience or (simulation.callers.waiting and chance.random() >= self._patience):
-            return Runs(chance.randint(1, 40))
+        if drawn < 0.92 - self._patience or (waiting and chance.random() >= self._patience):
+            callbacks = chance.randint(1, 40)
+            return None if process.loop.is_idle else Runs(callbacks)
         if self._environment and drawn < 0.94:
             entity, action = chance.choice(self._environment)
             return Happens(entity, action.name, self._args(action.params))
@@ -232,21 +245,26 @@ class Draw:
             drawn = self._cell(simulation)
             if drawn is None:
                 continue
-            cell, id_ = drawn
+            cell, id_, is_given = drawn
             offers = self._offers.to(cell.entity, cell.control)
             if not offers:
                 continue
-            found = cell, self._chance.choice(offers), id_
+            found = cell, self._chance.choice(offers), id_, is_given
             if isinstance(self._step(cell, found[1].call._replace(now=cell.clock, fresh=_FRESH)), Applied):
                 break
-        return found
+        else:
+            if self._chance.random() >= REJECTED:
+                return None
+        if found is not None and found[3]:
+            self._given.setdefault(found[0].entity, []).append(found[2])
+        return None if found is None else found[:3]
 
-    def _cell(self, simulation: Simulation) -> tuple[Cell, str | None] | None:
-        """An instance to call: one that lives, or a new one where there are not too many."""
+    def _cell(self, simulation: Simulation) -> tuple[Cell, str | None, bool] | None:
+        """An instance to call: one that lives, or a new one where there are not too many; whether its id is new."""
         chance, cells = self._chance, simulation.shadow.cells
         coming = [child for child in simulation.shadow.expected if child.entity in self._open_to]
         if coming and chance.random() < TAKEN:
-            return absent(self._table, coming[0]), coming[0].id
+            return absent(self._table, coming[0]), coming[0].id, False
         active = [cell for cell in cells.values() if cell.control not in self._final[cell.entity]]
         if self._open_to and (not active or chance.random() < 0.3):
             entity = chance.choice(self._open_to)
@@ -256,25 +274,24 @@ class Draw:
         if not active:
             return None
         cell = chance.choice(active)
-        return cell, cell.id
+        return cell, cell.id, False
 
-    def _new(self, entity: str) -> tuple[Cell, str | None] | None:
+    def _new(self, entity: str) -> tuple[Cell, str | None, bool] | None:
         """An id of the scope, or one that the runtime draws in the place of one: callers keep to the scope.
 
         What is true within it may be false beyond, and `--scope` says how far to go.
         """
-        ids, given = self._universe.ids_of(entity), self._given.setdefault(entity, [])
-        if len(given) >= len(ids):
+        ids, given = self._universe.ids_of(entity), self._given.get(entity, [])
+        is_given = len(given) < len(ids)
+        if not is_given:
             id_ = self._chance.choice(given)
             if id_ is None:
                 return None  # The id is the runtime's to know, and another one would be one too many.
         elif self._chance.random() < 0.1 and not self._within:
-            given.append(None)
             id_ = None
         else:
             id_ = ids[len(given)]
-            given.append(id_)
-        return absent(self._table, Address(entity, id_ or "?")), id_
+        return absent(self._table, Address(entity, id_ or "?")), id_, is_given
 
     # The outside
 

@@ -16,6 +16,8 @@ MOVES_MAX = 300
 """So many moves a seed makes before faults end."""
 LOOK_EVERY = 20
 """After so many moves it is looked at whether there is anything left to do."""
+BARREN_MAX = 60
+"""After so many moves of which no step came a run is at its end: whatever can still happen takes no more faults."""
 
 
 @dataclass(slots=True)
@@ -47,9 +49,12 @@ def run_seed(
     simulation = Simulation(ground, trace=trace)
     drawn = Draw(ground, seed, rates)
     moves: list[Move] = []
+    steps, last = 0, 0
     try:
         for number in range(moves_max):
-            if number % LOOK_EVERY == 0 and drawn.is_done(simulation):
+            if simulation.counts.steps != steps:
+                steps, last = simulation.counts.steps, number
+            if number - last >= BARREN_MAX or (number % LOOK_EVERY == 0 and drawn.is_done(simulation)):
                 break
             move = drawn.next(simulation)
             if simulation.play(move):
