@@ -32,7 +32,7 @@ from temper.verify.simulate.run import replay, run_seed
 from temper.verify.simulate.shadow import Taken
 from temper.verify.simulate.simulation import Simulation
 
-SEEDS = 25
+SEEDS = 60
 SEEDS_MAX = 75
 """An example in which little is written needs so many until each kind of fault has happened."""
 
