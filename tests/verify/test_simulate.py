@@ -216,6 +216,17 @@ def test_what_memory_knows_is_not_replaced_by_what_the_store_still_says(reads: i
     assert ran.counts.faults["reload"]
 
 
+def test_a_lease_runs_out_though_the_clock_was_set_back_when_it_rang() -> None:
+    """Found by a seed: the alarm was gone, the lease had a minute left by then, and nobody looked again."""
+    shared = ground(table_of_example("orders"))
+    place = Asks(1, "ann", frozenset({"customer"}), "Order", "o1", "place", {})
+    leased: list[Move] = [Hires("charge"), place, Waits(10), Leases("w1", "charge"), Waits(10)]
+    rings: list[Move] = [Waits(30_000, rests=False), Runs(1), Jumps(-60_000)]
+    ran = replay(shared, [*leased, Answers("Payment", "x1", "charge", lost=True), *rings])
+    assert ran.failure is None
+    assert ran.counts.faults["lost"]
+
+
 def test_a_crash_loses_what_was_not_written_and_nothing_else() -> None:
     shared = ground(table_of_example("orders"))
     first = Asks(1, "ann", frozenset({"customer"}), "Order", "o1", "place", {}, "k1")

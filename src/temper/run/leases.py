@@ -199,12 +199,12 @@ class Leases:
     # Running out
 
     def _arm(self, key: Key, note: AttemptNote) -> None:
-        self._alarms.at(note.expires or 0, lambda: self._ring(key, note.number))
+        self._alarms.at(note.expires or 0, lambda: self._ring(key, note))
 
-    def _ring(self, key: Key, number: int) -> None:
-        note = self._dispatcher.leased.get(key)
-        if note is not None and note.number == number:
-            self._expired(key, note)
+    def _ring(self, key: Key, note: AttemptNote) -> None:
+        """The time has come, unless the lease was prolonged; and not any more if the clock was set back just now."""
+        if self._dispatcher.leased.get(key) is note and not self._expired(key, note):
+            self._arm(key, note)
 
     def _expired(self, key: Key, note: AttemptNote) -> bool:
         """Whether the lease has run out; if so, the attempt has failed."""
