@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from support.examples import EXAMPLES, names
-from temper.machine import Gate, Refuted, Survived, TransitionTable, Unknown
+from temper.machine import Address, Gate, Refuted, Survived, TransitionTable, Unknown, absent
 from temper.pipeline import build
+from temper.run import Batch, Record
+from temper.run.store.rows import Head
 from temper.run.timers import Timers
 from temper.verify import Asked, Tally, rates, run_lines, simulate, simulation_lines, simulation_verdicts, smallest
+from temper.verify.simulate.callers import Callers
 from temper.verify.simulate.disk import WriteFault
 from temper.verify.simulate.ground import ground
 from temper.verify.simulate.moves import (
@@ -227,6 +230,24 @@ def test_a_lease_runs_out_though_the_clock_was_set_back_when_it_rang() -> None:
     ran = replay(shared, [*leased, Answers("Payment", "x1", "charge", lost=True), *rings])
     assert ran.failure is None
     assert ran.counts.faults["lost"]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_record_is_of_the_request_that_says_most(first: int) -> None:
+    """Found by a seed: of two requests that are alike the later one, which named a version, was applied first."""
+    table = table_of_example("orders")
+    order = Address("Order", "o1")
+    callers = Callers({})
+    for name, expected in ((1, None), (2, 2)):
+        callers.ask(Asks(name, "ann", frozenset(), "Order", "o1", "cancel", {}, expected=expected), {})
+    applied = []
+    for number, seq in ((7, 2), (8, 3)) if first == 2 else ((7, 1), (8, 2)):
+        before = absent(table, order)._replace(seq=seq)
+        record = Record(number, 5, "", order, "call", cause="person", caller="ann", action="cancel")
+        callers.taken(Taken(record, before, before._replace(seq=seq + 1), 0))
+        callers.committed(Batch(Head()))
+        applied.append([name for name, request in callers.requests.items() if request.applied is record])
+    assert applied == ([[2], [1]] if first == 2 else [[1], [2]])
 
 
 def test_a_crash_loses_what_was_not_written_and_nothing_else() -> None:

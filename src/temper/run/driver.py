@@ -417,13 +417,6 @@ class Driver:
         except StoreError as error:
             self.committer.give_up(error)
 
-    def lose_sight(self, error: StoreError) -> None:
-        """The store cannot be read where everything starts again from it, with nothing on its way to it.
-
-        So nothing is taken until it can be: what is read later, beside inputs, may be older than what memory knows.
-        """
-        self.committer.give_up(error)
-
     def catch_up(self) -> None:
         """The same while this node itself loads a version, with nothing on its way."""
         self._begin_anew(last_version(self.world.store), True)

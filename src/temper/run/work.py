@@ -102,12 +102,19 @@ class Work:
             letters = {pending.key for pending in redriven}
             self.leases.recall(lambda key: key in letters or is_pending(store, key))
         except StoreError as error:
-            driver.lose_sight(error)
+            self._lose_sight(error)
             return
         self._take_up(self._resumed, 0, self._driver.journal.next_place - 1, set())
         for pending in redriven:
             self.dispatcher.attempt(pending)
         self.timers.resume()
+
+    def _lose_sight(self, error: StoreError) -> None:
+        """Take nothing until the store can be read: what is read beside inputs may be older than what memory knows.
+
+        Whoever starts again has nothing on its way to the store, so there is only what is gathered to be given up.
+        """
+        self._driver.committer.give_up(error)
 
     def _take_up(self, resumed: int, after: int, last: int, lanes: set[tuple[Address, str]]) -> None:
         """Take up some deliveries behind a place, and come back for more; nothing if all was stopped meanwhile."""
@@ -122,7 +129,7 @@ class Work:
             if driver.shared is None and not isinstance(error, StoreError):
                 raise
             if not after and isinstance(error, StoreError):
-                driver.lose_sight(error)
+                self._lose_sight(error)
                 return
             again = partial(self._take_up, resumed, after, last, lanes)
             self.alarms.at(driver.world.clock.now() + RETRY_MILLISECONDS, again)

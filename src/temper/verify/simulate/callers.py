@@ -120,8 +120,12 @@ class Callers:
             raise BrokenError("exactly-once", f"{_asked(request)} is decided under {key}, which is another request's")
 
     def _whose(self, record: Record, key: str | None, seq: int) -> Requested | None:
-        """The request under way that asked for this, under this key or without one, of what it was then."""
-        args = dict(record.args)
+        """The request under way that asked for this, under this key or without one, of what it was then.
+
+        Of requests that are alike the one that says most: no other record can be its own.
+        """
+        args, roles = dict(record.args), frozenset(record.roles)
+        found, says = None, -1
         for request in self._in_flight.values():
             move = request.move
             if (
@@ -133,10 +137,11 @@ class Callers:
                 and move.id in {None, record.address.id}
                 and move.caller == record.caller
                 and request.values == args
-                and tuple(sorted(move.roles)) == record.roles
+                and move.roles == roles
+                and (more := (move.expected is not None) + (move.id is not None)) > says
             ):
-                return request
-        return None
+                found, says = request, more
+        return found
 
     def _sort_out(self, request: Requested, response: Response) -> None:
         """Requests that are alike and have no key: whose record it was shows when they are answered."""
