@@ -114,7 +114,7 @@ class Work:
 
         Whoever starts again has nothing on its way to the store, so there is only what is gathered to be given up.
         """
-        self._driver.committer.give_up(error)
+        self._driver.committer.give_up(StoreError(str(error)))
 
     def _take_up(self, resumed: int, after: int, last: int, lanes: set[tuple[Address, str]]) -> None:
         """Take up some deliveries behind a place, and come back for more; nothing if all was stopped meanwhile."""
