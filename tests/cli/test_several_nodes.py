@@ -73,6 +73,44 @@ def test_two_nodes_from_the_first_call_to_the_end_of_one(nodes: list[Up], folder
     assert nodes[1].end(signal.SIGTERM) == 0
 
 
+def test_old_records_of_both_go_into_one_archive(folders: list[Path], postgres: Server, tmp_path: Path) -> None:
+    url, up = postgres.database(), []
+    for folder in folders:
+        (folder / "deploy" / "temper.toml").write_text('[retention]\nrecords = "1s"\n')
+        words = ("deploy", "--port", "0", "--store", url, "--archive", str(tmp_path / "archive"))
+        up.append(Up(folder, *words))
+        up[-1].wait_for("curl")
+    one, two = folders
+    ask(one, "ann", "propose", "service=web")
+    ask(two, "bob", "approve")
+    told = exported(one)
+    for _ in range(100):
+        assert temper(one, "tidy").returncode == 0
+        if json.loads(temper(two, "tidy", "--json").stdout)["cut"]:
+            break
+    assert list((tmp_path / "archive").iterdir())
+    assert exported(two)[: len(told)] == told, "nobody misses what has left"
+    gone = temper(two, "events", "--no-follow")
+    assert gone.stderr.startswith("error[archived]"), gone.stderr
+    seen = temper(
+        one, "capture", "Deploy", "d1", "--store", url, "--blueprint", "deploy", "--into", str(one / "deploy")
+    )
+    assert seen.stderr.startswith("error[archive-unnamed]"), seen.stderr
+    words = ("--store", url, "--blueprint", "deploy", "--archive", str(tmp_path / "archive"))
+    seen = temper(one, "capture", "Deploy", "d1", *words, "--into", str(one / "deploy"))
+    assert seen.returncode == 0, seen.stderr
+    for node in up:
+        assert node.end() == 0
+
+
+def exported(folder: Path) -> list[Any]:
+    path = folder / "exported.jsonl"
+    path.unlink(missing_ok=True)
+    ran = temper(folder, "export", str(path))
+    assert ran.returncode == 0, ran.stderr
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def test_what_keeps_it_from_starting(folders: list[Path], postgres: Server) -> None:
     ran = temper(folders[0], "up", "deploy", "--port", "0", "--store", "postgresql://ann:secret@127.0.0.1:1/none")
     assert ran.returncode != 0
@@ -80,4 +118,4 @@ def test_what_keeps_it_from_starting(folders: list[Path], postgres: Server) -> N
     assert "secret" not in ran.stderr
     (folders[0] / "deploy" / "temper.toml").write_text('[retention]\nrecords = "90d"\n')
     ran = temper(folders[0], "up", "deploy", "--port", "0", "--store", postgres.database())
-    assert "error[one-node-only]" in ran.stderr
+    assert "error[archive-unnamed]" in ran.stderr

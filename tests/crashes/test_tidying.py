@@ -21,7 +21,8 @@ from support.refining import Refining
 from support.running import Receiver
 from support.workload import FIRST, SECOND, System, workload
 from temper.run import ManualClock, MemoryStore, Runtime, SeededChance, SqliteStore, Store, World, keeping, open_runtime
-from temper.run.archive import ArchiveBrokenError, Cut, broken_archive, broken_record, cut_of
+from temper.run.archive import ArchiveBrokenError, broken_archive, broken_record
+from temper.run.cut import Cut, cut_of
 from temper.run.keeping import Tidied
 from temper.run.retention import DAY, Retention
 from temper.run.store.rows import RecordRow

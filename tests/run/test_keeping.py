@@ -15,7 +15,8 @@ from support.nodes import Nodes
 from support.running import Receiver, Running, table_of, trusted
 from temper.machine import Address, Rejected
 from temper.run import Admitted, MemoryStore, SqliteStore, StoreError, Terminal
-from temper.run.archive import ArchiveBrokenError, archived, broken_archive, broken_record, cut_of, parts
+from temper.run.archive import ArchiveBrokenError, archived, broken_archive, broken_record, parts
+from temper.run.cut import cut_of
 from temper.run.handlers import HandlersBrokenError
 from temper.run.keeping import Keeping, Tidied
 from temper.run.past import Past, instance_at

@@ -9,9 +9,10 @@ from pathlib import Path
 from temper.machine import NEW, Address, table_from_json
 from temper.run import Store, abstracted, departure, stage
 from temper.run.abstraction import Abstracted
-from temper.run.archive import archived, cut_of
+from temper.run.archive import archived
 from temper.run.book import letters
 from temper.run.codec import instance_from_rows, pending_from_row
+from temper.run.cut import cut_of
 from temper.run.engine import Instance
 from temper.run.journal import first_broken, replay
 from temper.run.record import Pending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -46,14 +47,26 @@ def is_store(where: str) -> bool:
         raise MistakeError("file-unreadable", f"{where} cannot be read: {wrong.strerror}", CURE) from None
 
 
-def records_in(store: Store, where: str, address: Address | None = None) -> Iterator[Mapping[str, Any]]:
+def add_archive(parser: argparse.ArgumentParser) -> None:
+    """The option that says where a database's archive lies."""
+    said = "where records lie that have left a journal in a database; beside a file they are found"
+    parser.add_argument("--archive", type=Path, metavar="FOLDER", help=said)
+
+
+def records_in(
+    store: Store, where: str, address: Address | None = None, archive: Path | None = None
+) -> Iterator[Mapping[str, Any]]:
     """The records of a store, of one instance if one is named; those that have left it are read from its archive."""
-    from temper.run.archive import ArchiveBrokenError, archived, cut_of
+    from temper.run.archive import ArchiveBrokenError, archived
+    from temper.run.cut import cut_of
     from temper.serve.premises import Premises
 
-    cut = cut_of(store)
+    cut, folder = cut_of(store), archive if store.shared else Premises(Path(where)).archive
+    if folder is None and cut.number:
+        message = f"the records up to {cut.number:,} have left the database for an archive"
+        raise MistakeError("archive-unnamed", message, "say where it lies, as in --archive FOLDER")
     try:
-        for row in archived(Premises(Path(where)).archive, cut) if cut.number else ():
+        for row in archived(folder, cut) if folder is not None and cut.number else ():
             if address is None or (row.entity, row.id) == tuple(address):
                 yield json.loads(row.body)
     except ArchiveBrokenError as broken:
@@ -65,13 +78,13 @@ def records_in(store: Store, where: str, address: Address | None = None) -> Iter
         number = rows[-1].number
 
 
-def journal_told(where: str, table: TransitionTable) -> Iterator[Told]:
+def journal_told(where: str, table: TransitionTable, archive: Path | None = None) -> Iterator[Told]:
     """The steps that the journal tells of."""
     from temper.verify import told_of_calls, told_of_records
 
     if is_store(where):
         with opened(where, table.blueprint) as store:
-            yield from told_of_records(records_in(store, where))
+            yield from told_of_records(records_in(store, where, None, archive))
         return
     lines = list(_objects(where))
     records = [record for _, line in lines for record in _records(line)]

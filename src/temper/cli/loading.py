@@ -56,7 +56,7 @@ def fit_asked(arguments: argparse.Namespace, table: TransitionTable, terminal: T
 
     with opened(arguments.fit, table.blueprint) as store:
         try:
-            text = fitted(table, records_in(store, arguments.fit))
+            text = fitted(table, records_in(store, arguments.fit, None, arguments.archive))
         except ValueError as wrong:
             cure = "take a journal of a server that people have used for a while"
             raise MistakeError("wrong-usage", f"{arguments.fit}: {wrong}", cure) from None

@@ -38,7 +38,7 @@ from temper.run.store.opening import DriverMissingError, Place, open_store
 from temper.run.store.protocol import StoreCorruptError, StoreError
 from temper.serve.home import Home, home_of
 from temper.serve.instruments import Instruments
-from temper.serve.logs import LogForm, logging_to, tell
+from temper.serve.logs import LogForm, logging_to, tell, tell_untidied
 from temper.serve.premises import Premises
 from temper.serve.problem import ProblemError, problem_to_json
 from temper.serve.reload import Reloaded, Reloader
@@ -63,6 +63,8 @@ class Plan:
     handlers: Path | None
     log: LogForm | None = None
     drain_seconds: float = 0
+    archive: Path | None = None
+    """Where old records of a journal in a database go."""
     traces: Collected | None = None
 
     @property
@@ -77,6 +79,11 @@ class Plan:
     def premises(self) -> Premises | None:
         """Where it all lies; None for a journal in a database."""
         return None if self.store.is_database else Premises(Path(self.store.text))
+
+    @property
+    def archive_folder(self) -> Path | None:
+        """Where records go that leave the journal; None if that was not said."""
+        return self.archive if self.premises is None else self.premises.archive
 
     @property
     def settings_path(self) -> Path | None:
@@ -101,9 +108,13 @@ async def _tidying(plan: Plan, runtime: Runtime) -> AsyncIterator[None]:
     if retention.keeps_everything:
         yield
         return
-    runtime.keep(retention, None if plan.premises is None else plan.premises.archive)
+    if retention.records is not None and plan.archive_folder is None:
+        cure = "say where, as in --archive FOLDER: the same folder for every node, or for the one node that does it"
+        message = "old records are to leave the database, and nobody has said where they go"
+        raise MistakeError("archive-unnamed", message, cure)
+    runtime.keep(retention, plan.archive_folder)
     assert runtime.keeping is not None, "it was just made"
-    task = asyncio.create_task(runtime.keeping.every_hour())
+    task = asyncio.create_task(runtime.keeping.every_hour(tell_untidied))
     try:
         yield
     finally:
@@ -115,13 +126,9 @@ def retention_of(plan: Plan, table: TransitionTable) -> Retention:
     """How long the operator keeps what."""
     path = plan.settings_path
     try:
-        retention = Retention() if path is None else load_retention(path, table)
+        return Retention() if path is None else load_retention(path, table)
     except HandlersBrokenError as wrong:
         raise MistakeError("handlers-broken", str(wrong), "mend the file") from None
-    if plan.premises is None and retention.records is not None:
-        cure = "take `records` out of [retention]; finished instances and answers are put away here as well"
-        raise MistakeError("one-node-only", "several nodes may write to this store, so no one chain can be cut", cure)
-    return retention
 
 
 async def serve(plan: Plan, terminal: Terminal) -> int:
@@ -130,7 +137,7 @@ async def serve(plan: Plan, terminal: Terminal) -> int:
     from temper.serve.service import Service
 
     os.umask(0o077)  # the journal holds what was said to the system, and is for its owner's eyes
-    instruments = Instruments(premises=plan.premises)
+    instruments = Instruments(premises=plan.premises, archive=plan.archive_folder)
     log = logging_to(terminal.err, plan.log) if plan.log else contextlib.nullcontext()
     sent = collecting(plan.traces, plan.certified.table.blueprint, instruments)
     with log, sent, contextlib.closing(listen(plan)) as opened:

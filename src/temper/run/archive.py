@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from temper.run.journal import chained, first_broken
+from temper.run.cut import Cut, Walk, chains_of, chains_told, cut_of
 from temper.run.store.protocol import Store, StoreError
-from temper.run.store.rows import GENESIS, RecordRow
+from temper.run.store.rows import RecordRow
 
-CUT = "cut"
-"""The kind of note that says where the store was cut."""
 FORM = 1
 NAME = re.compile(r"records-(\d{15})-(\d{15})\.jsonl\.gz")
 PAGE = 500
@@ -30,14 +28,6 @@ PAGE = 500
 
 class ArchiveBrokenError(StoreError):
     """A file of the archive is missing, cut short or altered; the text says which and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Up to `number` the records have left the store; `hash` is that of the last one that did."""
-
-    number: int = 0
-    hash: str = GENESIS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +39,20 @@ class Part:
     last: int
 
 
-def cut_of(store: Store) -> Cut:
-    """Where the store was cut; at 0 if it never was."""
-    rows = store.book(CUT, limit=1)
-    return Cut(**json.loads(rows[0].body)) if rows else Cut()
-
-
-def cut_note(cut: Cut) -> tuple[str, str, str]:
-    """The cut as a note in the store's book: kind, key and body."""
-    return CUT, CUT, json.dumps({"number": cut.number, "hash": cut.hash})
-
-
 def parts(folder: Path) -> tuple[Part, ...]:
     """The files of the archive in order. What was left half written by a crash has another name."""
     found = ((path, NAME.fullmatch(path.name)) for path in folder.glob("records-*.jsonl.gz"))
     return tuple(sorted((Part(p, int(m[1]), int(m[2])) for p, m in found if m), key=lambda part: part.first))
 
 
-def write_part(folder: Path, rows: Iterable[RecordRow], before: Cut, identity: str) -> Part:
+def write_part(folder: Path, rows: Iterable[RecordRow], before: Cut, identity: str, slot: int = 0) -> Part:
     """Write the records behind `before` to a file of their own, and read it again. Raises `StoreError`.
 
-    Whoever comes after a crash looks first for what is `standing`.
+    Whoever comes after a crash looks first for what is `standing`. Several nodes may write to one folder, each a file
+    of its own until it is whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    half = folder / f".records-{before.number + 1:015d}.half"
+    half = folder / f".records-{before.number + 1:015d}{f'-{slot}' if slot else ''}.half"
     try:
         last = _write(half, rows, before, identity)
         part = Part(
@@ -96,26 +76,40 @@ def standing(folder: Path, cut: Cut, store: Store) -> Iterator[Cut]:
     if part is None:
         return
     rows = (row for row in read_part(part.path) if row.number > cut.number)
-    last = cut
+    walk = Walk(cut)
     for row, there in zip(rows, _records(store, cut.number), strict=False):
-        if (row.number, row.hash) != (there.number, chained(last.hash, row.body)) or row.hash != there.hash:
+        if not walk.follows(row) or (row.number, row.hash) != (there.number, there.hash):
             cure = "it is of another history, perhaps from before a backup was put back: move it away"
             raise ArchiveBrokenError(f"{part.path} holds another record {there.number} than the journal; {cure}")
-        last = Cut(row.number, row.hash)
-        yield last
+        yield walk.cut
+
+
+def standing_end(folder: Path, cut: Cut) -> int:
+    """The last number of a file that goes on where the store was cut; 0 if there is none."""
+    return next((part.last for part in parts(folder) if part.first <= cut.number + 1 <= part.last), 0)
+
+
+def is_all_here(folder: Path, cut: Cut) -> bool:
+    """Whether the folder has every file up to the cut, by their names."""
+    try:
+        return not cut.number or max((part.last for part in _leading_to(folder, cut)), default=0) >= cut.number
+    except ArchiveBrokenError:
+        return False
 
 
 def _write(path: Path, rows: Iterable[RecordRow], before: Cut, identity: str) -> Cut:
-    last = before
+    walk = Walk(before)
+    begins = {"form": FORM, "identity": identity, "first": before.number + 1, "before": before.hash}
     with path.open("wb") as file:
         with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed:
-            packed.write(_line({"form": FORM, "identity": identity, "first": before.number + 1, "before": before.hash}))
+            packed.write(_line({**begins, **chains_told(before)}))
             for row in rows:
+                if not walk.follows(row):
+                    raise ArchiveBrokenError(f"record {row.number} does not follow record {walk.number}")
                 packed.write(_line(row._asdict()))
-                last = Cut(row.number, row.hash)
         file.flush()
         os.fsync(file.fileno())
-    return last
+    return walk.cut
 
 
 def read_part(path: Path) -> Iterator[RecordRow]:
@@ -138,7 +132,7 @@ def archived(folder: Path, cut: Cut, after: int = 0) -> Iterator[RecordRow]:
 
 def broken_archive(folder: Path, cut: Cut) -> str:
     """What is wrong with the archive of a store that was cut there; nothing if the chain is whole."""
-    end = Cut()
+    end = Cut(stride=cut.stride)
     try:
         for part in _leading_to(folder, cut):
             end = _checked(part.path, end)
@@ -156,7 +150,11 @@ def broken_archive(folder: Path, cut: Cut) -> str:
 def broken_record(store: Store) -> int | None:
     """The first record in the store that is missing or altered, as the chain goes on from where it was cut."""
     cut = cut_of(store)
-    return first_broken(_records(store, cut.number), cut.hash, cut.number, stride=store.head().stride)
+    walk = Walk(cut)
+    for row in _records(store, cut.number):
+        if not walk.follows(row):
+            return row.number if cut.stride > 1 else walk.number + 1
+    return None
 
 
 def _records(store: Store, number: int) -> Iterator[RecordRow]:
@@ -184,14 +182,15 @@ def _checked(path: Path, before: Cut) -> Cut:
     """Where the file ends, if its records follow one another from `before` on. Raises `ArchiveBrokenError`."""
     lines = _lines(path)
     head: Any = next(lines, {})
-    last = before
-    if head.get("form") != FORM or (head.get("first"), head.get("before")) != (before.number + 1, before.hash):
+    begins = head.get("form"), head.get("first"), head.get("before"), chains_of(head.get("chains", ()))
+    if begins != (FORM, before.number + 1, before.hash, before.chains):
         raise ArchiveBrokenError(f"{path} does not go on behind record {before.number}")
+    walk = Walk(before)
     for row in (RecordRow(**line) for line in lines):
-        if row.number != last.number + 1 or row.hash != chained(last.hash, row.body):
-            raise ArchiveBrokenError(f"{path}: record {last.number + 1} is missing or altered")
-        last = Cut(row.number, row.hash)
-    return last
+        if not walk.follows(row):
+            missing = row.number if before.stride > 1 else walk.number + 1
+            raise ArchiveBrokenError(f"{path}: record {missing} is missing or altered")
+    return walk.cut
 
 
 def _lines(path: Path) -> Iterator[Any]:

@@ -132,8 +132,10 @@ class Journal:
         self._batch.book[kind, key] = body
         self._is_empty = False
 
-    def cut(self, number: int) -> None:
-        """Let the records up to there leave the store; they lie in the archive."""
+    def cut(self, number: int, behind: int) -> None:
+        """Let the records up to there leave the store, which was cut `behind` before; they lie in the archive."""
+        if not self._batch.cut:
+            self._batch.cut_behind = behind
         self._batch.cut = max(self._batch.cut, number)
         self._is_empty = False
 

@@ -11,20 +11,22 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import TypeVar
 
 from temper.machine import NEW, Address
 from temper.run.answer import Problem, Retryable
-from temper.run.archive import Cut, cut_note, cut_of, standing, write_part
+from temper.run.archive import ArchiveBrokenError, is_all_here, standing, standing_end, write_part
 from temper.run.calls import CLOSING, failed, troubled
 from temper.run.committer import Gathering
+from temper.run.cut import Cut, Walk, cut_note, cut_of
 from temper.run.driver import Driver
 from temper.run.retention import Retention
 from temper.run.retiring import Retired
 from temper.run.store.protocol import ConflictError, Store, StoreError
 from temper.run.store.rows import RecordRow
+from temper.run.store.shared import SharedStore
 
 AT_ONCE = 200
 """How much is put away in one transaction, so that no call waits long behind it."""
@@ -46,10 +48,18 @@ class Tidied:
     cut: int
 
 
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What a file holds that may leave the store: where it is cut, and where it will be, step by step."""
+
+    steps: list[Cut]
+    records: int
+
+
 class Keeping:
     """Puts away what is older than the operator wants to keep.
 
-    Where several nodes write, each looks for itself and none minds if another was first; records stay.
+    Where several nodes write, each looks for itself and none minds if another was first.
     """
 
     def __init__(self, driver: Driver, retention: Retention, folder: Path | None) -> None:
@@ -70,11 +80,12 @@ class Keeping:
             except StoreError as error:
                 return failed(error)
 
-    async def every_hour(self) -> None:
-        """Do it now and then, for as long as the task runs."""
+    async def every_hour(self, tell: Callable[[Problem], None] = lambda _: None) -> None:
+        """Do it now and then, for as long as the task runs; `tell` hears why it could not be done."""
         clock = self._driver.world.clock
         while True:
-            await self.tidy()
+            if not isinstance(done := await self.tidy(), Tidied):
+                tell(done)
             await clock.wait_until(clock.now() + EVERY_MILLISECONDS)
 
     @property
@@ -127,37 +138,76 @@ class Keeping:
     # Records
 
     async def _records(self) -> int:
-        """Archive what is old, part by part; the last record stays, so that the store shows where its chain ends."""
-        began = cut_of(self._store).number
-        while steps := await self._aside(self._archive):
-            for step in steps:
-                await self._cut(step)
-        return cut_of(self._store).number - began
+        """Archive what is old, part by part; the last record stays, so that the store shows where its chain ends.
 
-    def _archive(self) -> list[Cut]:
+        Where several nodes write, each looks for itself. Nobody writes any more below what is archived, the file that
+        stands counts for all of them, and a cut is made only by whoever knows where the store was cut before.
+        """
+        count = 0
+        try:
+            while portion := await self._aside(self._archived):
+                for before, step in pairwise(portion.steps):
+                    await self._cut(step, before.number)
+                count += portion.records
+        except ConflictError:
+            pass  # Another node was first; whatever is left is found the next time.
+        return count
+
+    def _archived(self) -> Portion | None:
+        cut = cut_of(self._store)
+        try:
+            return self._archive(cut)
+        except ArchiveBrokenError:
+            self._assert_uncut(cut)
+            raise
+
+    def _assert_uncut(self, cut: Cut) -> None:
+        """What was read is all that was there, unless another node let some of it leave meanwhile."""
+        if cut_of(self._store) != cut:
+            raise ConflictError("another node is putting records away")
+
+    def _archive(self, cut: Cut) -> Portion | None:
         """Write the next file, and say in which steps its records may leave the store. Runs beside the loop."""
         assert self.retention.records is not None, "records are kept for ever"
         assert self.folder is not None, "records go into it"
-        cut, head = cut_of(self._store), self._store.head()
+        head = self._store.head()
+        before = self._driver.world.clock.now() - self.retention.records
+        shared = self._driver.shared
+        end = head.record if shared is None else self._closed_off(shared, self.folder, cut, before)
         if held := list(standing(self.folder, cut, self._store)):
-            return [*held[AT_ONCE - 1 :: AT_ONCE], held[-1]]
-        old = self._old(cut.number, head.record, self._driver.world.clock.now() - self.retention.records)
+            return Portion([cut, *held[AT_ONCE - 1 : -1 : AT_ONCE], held[-1]], len(held))
+        old = self._old(cut.number, end, before)
         first = next(old, None)
         if first is None:
-            return []
-        steps: list[Cut] = []
-        last = Cut()
+            return None
+        steps, walk, count = [cut], Walk(cut), 0
 
         def noticed() -> Iterator[RecordRow]:
-            nonlocal last
+            nonlocal count
             for row in chain([first], old):
-                last = Cut(row.number, row.hash)
-                if row.number % AT_ONCE == 0:
-                    steps.append(last)
+                count += 1
+                if walk.follows(row) and count % AT_ONCE == 0:
+                    steps.append(walk.cut)
                 yield row
+            self._assert_uncut(cut)
 
-        write_part(self.folder, noticed(), cut, head.identity)
-        return steps if steps and steps[-1] == last else [*steps, last]
+        write_part(self.folder, noticed(), cut, head.identity, head.slot)
+        return Portion(steps if steps[-1] == walk.cut else [*steps, walk.cut], count)
+
+    def _closed_off(self, shared: SharedStore, folder: Path, cut: Cut, before: int) -> int:
+        """See to it that nobody writes among what is to be archived; the first number that is not.
+
+        A node that lags behind may number a record below those that others wrote long ago.
+        """
+        if not is_all_here(folder, cut):
+            cure = "name a folder that all nodes share, or let one node alone put records away"
+            raise ArchiveBrokenError(f"{folder} lacks what was archived up to record {cut.number}: {cure}")
+        last = standing_end(folder, cut)
+        for row in () if last else self._old(cut.number, shared.furthest()[0], before):
+            last = row.number
+        if last:
+            shared.close_off(last)
+        return last + 1
 
     def _old(self, number: int, end: int, before: int) -> Iterator[RecordRow]:
         """The records behind a number, up to the first that is kept, and no more than a file is to hold."""
@@ -170,11 +220,11 @@ class Keeping:
                 yield row
             number = page[-1].number
 
-    async def _cut(self, cut: Cut) -> None:
+    async def _cut(self, cut: Cut, behind: int) -> None:
         """One transaction: the records up to there leave the store, and it notes where it was cut."""
         if not self._driver.takes:
             raise _StoppedError(self._why_not())
-        self._driver.journal.cut(cut.number)
+        self._driver.journal.cut(cut.number, behind)
         await self._kept(self._driver.keep(*cut_note(cut)))
 
     # Answers

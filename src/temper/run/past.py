@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from temper.machine import NEW, Address, absent
-from temper.run.archive import archived, cut_of
+from temper.run.archive import ArchiveBrokenError, archived
 from temper.run.codec import Versions, record_from_json
+from temper.run.cut import cut_of
 from temper.run.engine import Instance, absorb
 from temper.run.store.protocol import Store
 from temper.run.store.rows import RecordRow, VersionRow
@@ -53,6 +54,8 @@ def instance_at(store: Store, versions: Versions, folder: Path | None, address: 
 def records_of(store: Store, folder: Path | None, address: Address) -> Iterator[RecordRow]:
     """Every record of an instance, oldest first, wherever it lies. Raises `ArchiveBrokenError`."""
     cut = cut_of(store)
+    if cut.number and folder is None:
+        raise ArchiveBrokenError(f"records up to {cut.number:,} have left the journal, and nobody said where they lie")
     if cut.number and folder is not None:
         yield from (row for row in archived(folder, cut) if (row.entity, row.id) == tuple(address))
     number = cut.number

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 
 from temper.machine import Address, Certificate, Certified, TransitionTable
 from temper.run.answer import Armed, Listed, Option, Problem, Response, Seen, Waiting
-from temper.run.archive import archived, broken_record, cut_of
+from temper.run.archive import archived, broken_record
 from temper.run.calls import Calls, failed
 from temper.run.codec import Versions
+from temper.run.cut import cut_of
 from temper.run.dispatcher import Answered, Failed
 from temper.run.driver import Driver
 from temper.run.keeping import Keeping

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from temper.run.observer import Observer, Observers
 from temper.run.tracing import Tracer
@@ -23,6 +24,8 @@ class Instruments:
     draining: Draining = field(default_factory=Draining)
     feed: Feed = field(default_factory=Feed)
     premises: Premises | None = None
+    archive: Path | None = None
+    """Where records lie that have left the journal."""
     exporter: Exporter | None = None
     tracer: Tracer | None = None
     """Made when the store is open, before the runtime."""
@@ -34,6 +37,8 @@ class Instruments:
 
     def __post_init__(self) -> None:
         self.pressure = Pressure(self.meters)
+        if self.archive is None and self.premises is not None:
+            self.archive = self.premises.archive
 
     @property
     def observer(self) -> Observer:

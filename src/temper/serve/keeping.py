@@ -10,7 +10,8 @@ from itertools import chain, islice
 from typing import Any
 
 from temper.machine import Address
-from temper.run.archive import ArchiveBrokenError, archived, cut_of
+from temper.run.archive import ArchiveBrokenError, archived
+from temper.run.cut import cut_of
 from temper.run.past import Past
 from temper.run.store.protocol import StoreError
 from temper.run.store.rows import RecordRow
@@ -61,8 +62,8 @@ class KeepingService(OperatingService):
 
     async def at(self, asked: Asked) -> Answer:
         entity = self._entity(asked)
-        when, premises = read_moment(asked.given.get("moment", "")), self.instruments.premises
-        address, folder = Address(entity, asked.given["id"]), None if premises is None else premises.archive
+        when, folder = read_moment(asked.given.get("moment", "")), self.instruments.archive
+        address = Address(entity, asked.given["id"])
         try:
             past = await asyncio.to_thread(self.runtime.past, address, when, folder)
         except ArchiveBrokenError as broken:
@@ -76,9 +77,12 @@ class KeepingService(OperatingService):
 
     def _every_record(self, after: int) -> Iterator[RecordRow]:
         """From the archive and from the store; what is written meanwhile comes at the end."""
-        store, premises = self.runtime.store, self.instruments.premises
+        store, folder = self.runtime.store, self.instruments.archive
         cut = cut_of(store)
-        old = archived(premises.archive, cut, after) if cut.number > after and premises is not None else ()
+        if folder is None and cut.number > after:
+            detail = f"records up to {cut.number:,} have left the database; `temper up --archive` says where they lie"
+            raise ProblemError("archive-broken", detail)
+        old = archived(folder, cut, after) if folder is not None and cut.number > after else ()
         return chain(old, _live(store, max(after, cut.number)))
 
     def _entity(self, asked: Asked) -> str:

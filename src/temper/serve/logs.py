@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, TextIO
 
-from temper.run import StoreError
+from temper.run import Problem, StoreError
 from temper.run.observer import Tried
 from temper.run.store.rows import Batch
 from temper.serve.presenting import moment
@@ -116,3 +116,8 @@ def _word(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     plain = text.isprintable() and text and not any(each in text for each in ' "=')
     return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def tell_untidied(problem: Problem) -> None:
+    """Say why what is old could not be put away."""
+    tell("not-tidied", {"because": problem.message}, logging.WARNING)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from temper.run import Runtime
-from temper.run.archive import cut_of
+from temper.run.cut import cut_of
 from temper.run.position import Position
 from temper.run.store.rows import RecordRow
 from temper.serve.asking import Answer, Asked, told
@@ -86,10 +86,11 @@ class OperatingService(EffectService):
 
     def _check_not_cut(self, after: Position) -> None:
         """Whoever asks for what is gone must hear it: going on behind the gap would look like having been told all."""
-        cut = cut_of(self.runtime.store).number
-        if max(after.numbers, default=0) < cut:
-            detail = f"records up to {cut:,} have left the journal; `export` has them, and events go on from there"
-            raise ProblemError("archived", detail, {"cut": cut})
+        cut = cut_of(self.runtime.store)
+        if cut.is_behind(after):
+            number = cut.number
+            detail = f"records up to {number:,} have left the journal; `export` has them, and events go on from there"
+            raise ProblemError("archived", detail, {"cut": number})
 
     def _gauges(self) -> Iterator[str]:
         """What stands how just now."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from temper.machine import table_to_json
 from temper.pipeline import explain
 from temper.run import Done, Response, Runtime, Seen
-from temper.run.archive import cut_of
+from temper.run.cut import cut_of
 from temper.serve.asking import Answer, Asked, told
 from temper.serve.following import answered, context_headers, sent_context
 from temper.serve.incoming import read_filter, read_tag, read_version

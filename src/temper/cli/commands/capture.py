@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from temper.cli.connection import Connection, add_connection, connect
 from temper.cli.corpus_beside import keep_scenarios, to_the_second
+from temper.cli.journals import add_archive
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
 
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     cure = "a property that it violates and must never violate again; may be repeated"
     parser.add_argument("--never", action="append", default=[], metavar="PROPERTY", help=cure)
     parser.add_argument("--store", metavar="WHERE", help="a journal to read, instead of asking a server")
+    add_archive(parser)
     add_connection(parser)
 
 
@@ -60,7 +62,7 @@ def _captured(arguments: argparse.Namespace, address: Address) -> Scenario:
     if arguments.store is None:
         return _cut(arguments, address, _asking(connect(arguments)))
     with opened(arguments.store, arguments.blueprint or "") as store:
-        return _cut(arguments, address, lambda one: list(records_in(store, str(arguments.store), one)))
+        return _cut(arguments, address, lambda one: list(records_in(store, arguments.store, one, arguments.archive)))
 
 
 def _cut(arguments: argparse.Namespace, address: Address, records_of: Records) -> Scenario:

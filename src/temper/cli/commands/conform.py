@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from temper.cli.building import add_path, build_asked, count, findings_json, report_findings
-from temper.cli.journals import CURE, journal_told
+from temper.cli.journals import CURE, add_archive, journal_told
 from temper.cli.mistake import MistakeError
 from temper.cli.terminal import Terminal
 
@@ -27,6 +27,7 @@ SHOWN_MAX = 10
 def configure(parser: argparse.ArgumentParser) -> None:
     add_path(parser)
     parser.add_argument("--journal", required=True, metavar="WHERE", help="a store, or a file of JSON Lines")
+    add_archive(parser)
 
 
 def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             report_findings(built, terminal)
         return 1
     try:
-        found = conform(built.table, tuple(journal_told(arguments.journal, built.table)))
+        found = conform(built.table, tuple(journal_told(arguments.journal, built.table, arguments.archive)))
     except NoRecordError as wrong:
         raise MistakeError("journal-broken", f"{arguments.journal} is no journal: {wrong}", CURE) from None
     if terminal.as_json:

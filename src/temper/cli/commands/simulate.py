@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from temper.cli.building import add_jobs, add_path, build_asked, findings_json, report_findings
+from temper.cli.journals import add_archive
 from temper.cli.simulating import add_world, asked_of, conclude, hear
 from temper.cli.terminal import Terminal
 
@@ -41,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="run this load; the load.toml beside the blueprint if not said",
     )
     parser.add_argument("--fit", metavar="JOURNAL", help="print the load.toml that fits a journal, and run nothing")
+    add_archive(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="with --load, draw what piled up into an SVG file")
     add_jobs(parser, "run with N processes; one for each core if not said")
 

@@ -45,6 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     home = ".temper/<blueprint>"
     kept = f"the journal: a file, or postgresql://… for several nodes; {home}/journal.sqlite if not said"
     parser.add_argument("--store", metavar="WHERE", help=kept)
+    said = "where old records of a journal in a database go, if [retention] says so: the same folder for every node"
+    parser.add_argument("--archive", type=Path, metavar="FOLDER", help=said)
     parser.add_argument("--tokens", type=Path, metavar="FILE", help=f"who may call; {home}/tokens.toml if not said")
     parser.add_argument(
         "--handlers", type=Path, metavar="FILE", help="effect handlers; handlers.py beside the blueprint if not said"
@@ -221,6 +223,7 @@ async def _serve(arguments: argparse.Namespace, certified: Certified, found: Rea
         port=arguments.port,
         store=_kept(arguments, certified.table.blueprint),
         tokens=arguments.tokens,
+        archive=arguments.archive,
         handlers=arguments.handlers,
         log=LogForm(arguments.log) if arguments.log else None,
         drain_seconds=max(0.0, arguments.drain),

@@ -99,6 +99,10 @@ class SharedMemoryStore:
     def probe(self) -> None:
         self._ask("writer")
 
+    def close_off(self, number: int) -> None:
+        self._ask("reader")
+        self.database.close_off(number)
+
     # Being a node
 
     def beat(self) -> Beat:

@@ -86,6 +86,9 @@ class SharedMemory(MemoryStore):
         self.lock = threading.Condition(threading.RLock())
         self.barring: Member | None = None
         """The node that keeps every other one from committing."""
+        self.floor = 0
+        """No record is kept any more whose number is not above this."""
+        self._cut = 0
         self._owned = _Owned()
         self._last: dict[Address, tuple[int, int]] = {}
         """By instance: its last record, and the last place that was given when it was written."""
@@ -106,15 +109,16 @@ class SharedMemory(MemoryStore):
         if batch.version is not None or any(kind == PAUSED for kind, _ in batch.book):
             self.told()
 
-    def _wait_for_bar(self, member: Member) -> None:
+    def _wait_for_bar(self, member: Member | None) -> None:
         """Wait while another node keeps everybody from committing."""
         self.lock.wait_for(lambda: self.barring in {None, member})
 
     def _assert_fits_for(self, batch: Batch, member: Member) -> None:
         """Every check comes before the first change, so that a refused batch leaves nothing behind."""
-        assert not batch.cut, "several chains are not cut"
         if batch.under is not None and batch.under != self.in_force:
             raise VersionMovedError("another node has put another version in force")
+        if any(row.number <= self.floor for row in batch.records):
+            raise ConflictError("records of such numbers are closed off")
         slot = self.slots[member.slot]
         if (slot.epoch, slot.commits) != (member.epoch, batch.head.commit - 1):
             raise FencedError(FENCED)
@@ -137,6 +141,8 @@ class SharedMemory(MemoryStore):
             return "an instance"
         if any(key in self._answers for key in batch.answers):
             return "a key"
+        if batch.cut and (batch.cut > self.floor or batch.cut_behind != self._cut):
+            return "where the store was cut"
         if batch.version is not None and any(row.number == batch.version.number for row in self._versions):
             return "a version"
         return ""
@@ -175,6 +181,9 @@ class SharedMemory(MemoryStore):
                 self._pending[place], owned.pending[place] = row, slot
         for record in batch.records:
             bisect.insort(self._records, record)
+        if batch.cut:
+            self._cut = batch.cut
+            self._records = [row for row in self._records if row.number > batch.cut]
         self._answers.update(batch.answers)
         for key in batch.forgotten:
             self._answers.pop(key, None)
@@ -203,6 +212,12 @@ class SharedMemory(MemoryStore):
                 self._owned.notes.pop(named, None)
             else:
                 self._book[named], self._owned.notes[named] = body, slot
+
+    def close_off(self, number: int) -> None:
+        """No record is kept from now on whose number is not above this."""
+        with self.lock:
+            self._wait_for_bar(None)
+            self.floor = max(self.floor, number)
 
     # Who they are
 
@@ -270,7 +285,7 @@ class SharedMemory(MemoryStore):
 
     def furthest(self) -> tuple[int, int]:
         slots = self.slots.values()
-        return max((slot.record for slot in slots), default=0), max((slot.place for slot in slots), default=0)
+        return max([self.floor, *(slot.record for slot in slots)]), max((slot.place for slot in slots), default=0)
 
     def bar(self, member: Member) -> str:
         """Keep every other node from committing until this one has committed or is cut off."""

@@ -157,6 +157,8 @@ class Batch:
     """By kind and key: the note's new body, or None where it is struck out."""
     cut: int = 0
     """Records up to this number leave the store; 0 leaves them all."""
+    cut_behind: int = 0
+    """Up to which number they had left it before, as whoever cuts it knows."""
     forgotten: set[str] = field(default_factory=set)
     """Idempotency keys whose answers are let go of. They must not be among `answers`."""
     version: VersionRow | None = None

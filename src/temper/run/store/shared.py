@@ -88,6 +88,13 @@ class SharedStore(Store, Protocol):
         """Records behind the position, by number; none comes before one that it rests on."""
         ...
 
+    def close_off(self, number: int) -> None:
+        """From now on no record is kept whose number is not above this: those that are there are all there will be.
+
+        A step that was given such a number is computed again, under a higher one.
+        """
+        ...
+
     def beat(self) -> Beat:
         """Say that this node lives, and adopt a portion of what the dead left. Raises `FencedError`."""
         ...

@@ -8,7 +8,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from temper.run.archive import Cut, broken_record, cut_of
+from temper.run.archive import broken_record
+from temper.run.cut import Cut, cut_of
 from temper.run.store.protocol import StoreCorruptError, StoreError
 from temper.run.store.sqlite import SqliteStore
 from temper.run.store.sqlite_layout import LAYOUT, assert_readable, layout_of

@@ -22,7 +22,9 @@ from temper.serve.draining import Draining
 from temper.serve.home import Home
 from temper.serve.http.app import Application
 from temper.serve.instruments import Instruments
+from temper.serve.logs import tell_untidied
 from temper.serve.otlp import Exporter
+from temper.serve.premises import Premises
 from temper.serve.pressure import Pressure
 from temper.serve.problem import ProblemError
 from temper.serve.reload import Reloader
@@ -130,7 +132,10 @@ async def _open(
         if versions and versions[-1].hash != table_hash(certified.table):
             certified, is_behind = await _as_before(store, versions[-1], making), True
         premises = making.journals.premises(home)
-        instruments = Instruments(draining=draining, premises=premises, exporter=None, tenant=name, others=(count,))
+        archive = Premises(home.store).archive  # beside the tokens, wherever the journal is
+        instruments = Instruments(
+            draining=draining, premises=premises, archive=archive, exporter=None, tenant=name, others=(count,)
+        )
         instruments.pressure = Pressure(instruments.meters, requests_max=limits.requests, streams_max=limits.requests)
         instruments.tracer = _tracer(name, store, making)
         handlers, attempted = await asyncio.to_thread(making.handlers, certified.table)
@@ -144,9 +149,9 @@ async def _open(
     opened = Opened(runtime, Application(service), instruments, reloader, count, is_behind)
     retention = making.retention(runtime.table)
     if not retention.keeps_everything:
-        runtime.keep(retention, None if premises is None else premises.archive)
+        runtime.keep(retention, archive)
         assert runtime.keeping is not None, "it was just made"
-        opened.tidying = asyncio.create_task(runtime.keeping.every_hour())
+        opened.tidying = asyncio.create_task(runtime.keeping.every_hour(tell_untidied))
     return opened
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import psycopg
 from psycopg import sql
 
 from temper.machine import NEW
 from temper.run.store.postgres.connecting import Connection, connected, exchanged, translated
-from temper.run.store.protocol import StoreCorruptError
+from temper.run.store.protocol import StoreCorruptError, StoreInUseError
 from temper.run.store.rows import GENESIS
 
-LAYOUT = 1
+LAYOUT = 2
 """The version of the tables below, kept in `store`; a schema of another one is refused."""
+READABLE = (1, LAYOUT)
+"""Layouts that can be read as they lie."""
+FLOOR = "ALTER TABLE store ADD COLUMN floor bigint NOT NULL DEFAULT 0"
+LIVING = "SELECT count(*) FROM nodes WHERE until > clock_timestamp()"
 SLOTS = 256
 """How many nodes can live at once. Numbers of records and places are a multiple of this, plus the node's slot."""
 
 TABLES = """
 CREATE TABLE store (one int PRIMARY KEY CHECK (one = 1), layout int NOT NULL, identity text NOT NULL,
-  in_force text NOT NULL);
+  in_force text NOT NULL, floor bigint NOT NULL DEFAULT 0);
 CREATE TABLE nodes (slot int PRIMARY KEY, epoch bigint NOT NULL, until timestamptz, commits bigint NOT NULL,
   record bigint NOT NULL, place bigint NOT NULL, chain text NOT NULL) WITH (fillfactor = 50);
 CREATE TABLE versions (number bigint PRIMARY KEY, hash text NOT NULL, at bigint NOT NULL, body text NOT NULL);
@@ -60,9 +64,27 @@ def prepare(connection: Connection, schema: str, identity: str) -> None:
     try:
         if not has_store(connection, schema):
             _make(connection, schema, identity)
+        elif layout_of(connection) == 1:
+            _migrate(connection, schema)
     finally:
         exchanged(connection, "SELECT pg_advisory_unlock(%s)", (MAKING,))
-    check(connection, schema)
+    check(connection, schema, (LAYOUT,))
+
+
+def _migrate(connection: Connection, schema: str) -> None:
+    """From layout 1, whose nodes know of no floor and would write below it: none of them may go on."""
+    with connection.transaction():
+        connection.execute("LOCK TABLE nodes IN SHARE ROW EXCLUSIVE MODE")
+        if exchanged(connection, LIVING)[0][0]:
+            raise StoreInUseError(f"schema {schema} is served by nodes of an earlier program: stop them first")
+        connection.execute(FLOOR.encode())
+        connection.execute("UPDATE store SET layout = %s", (LAYOUT,))
+
+
+def layout_of(connection: Connection) -> int:
+    """The layout that a store has."""
+    layout: int = exchanged(connection, "SELECT layout FROM store")[0][0]
+    return layout
 
 
 def has_store(connection: Connection, schema: str) -> bool:
@@ -101,13 +123,13 @@ def _asking(url: str, schema: str) -> Iterator[Connection]:
         raise translated(error) from error
 
 
-def check(connection: Connection, schema: str) -> None:
+def check(connection: Connection, schema: str, layouts: Collection[int] = READABLE) -> None:
     """Refuse a schema of another layout, and a database that could not hold every text."""
     encoding = exchanged(connection, "SHOW server_encoding")[0][0]
     if encoding != "UTF8":
         raise StoreCorruptError(f"the database is encoded in {encoding}; a journal needs one that is UTF8")
-    layout = exchanged(connection, "SELECT layout FROM store")[0][0]
-    if layout != LAYOUT:
+    layout = layout_of(connection)
+    if layout not in layouts:
         raise StoreCorruptError(f"schema {schema} has layout {layout}, and this program reads layout {LAYOUT}")
 
 

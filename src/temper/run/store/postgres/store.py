@@ -171,6 +171,11 @@ class PostgresStore:
         with self._translating(), self._writer.transaction(force_rollback=True):
             self._writer.execute("INSERT INTO probe VALUES (%s)", ("." * PROBE_CHARACTERS,))
 
+    def close_off(self, number: int) -> None:
+        # Every commit holds the row it begins with until its end: whoever was given a lower number is waited for.
+        with self._translating():
+            self._reader().execute(writing.CLOSED_OFF.encode(), (number,))
+
     # Membership
 
     def beat(self) -> Beat:
@@ -179,7 +184,7 @@ class PostgresStore:
             return nodes.beat(self._keeper, self._membership, self.lease_milliseconds)
 
     def furthest(self) -> tuple[int, int]:
-        rows = self._rows("SELECT max(record), max(place) FROM nodes", ())
+        rows = self._rows("SELECT greatest(max(record), max(floor)), max(place) FROM nodes, store", ())
         return rows[0][0], rows[0][1]
 
     def listener(self) -> Listener:

@@ -17,8 +17,12 @@ from temper.run.store.rows import Batch, CellRow, PendingRow, RecordRow
 
 PAUSED = "paused"
 """Notes of this kind are about what every node does, so every node is told of them."""
-VERSION_SHARED = "SELECT in_force FROM store WHERE one = 1 FOR SHARE"
-VERSION_ALONE = "SELECT in_force FROM store WHERE one = 1 FOR UPDATE"
+VERSION_SHARED = "SELECT in_force, floor FROM store WHERE one = 1 FOR SHARE"
+VERSION_ALONE = "SELECT in_force, floor FROM store WHERE one = 1 FOR UPDATE"
+CLOSED_OFF = "UPDATE store SET floor = greatest(floor, %s::bigint) WHERE one = 1"
+CUT_STANDS = """SELECT 1 FROM store WHERE one = 1 AND floor >= %s::bigint AND %s::bigint =
+  coalesce((SELECT (body::json ->> 'number')::bigint FROM book WHERE kind = 'cut' AND key = 'cut'), 0)"""
+CUT = "WITH gone AS (DELETE FROM records WHERE number <= %s::bigint) SELECT 1"
 NODE = """UPDATE nodes SET commits = %s::bigint, record = %s::bigint, place = %s::bigint, chain = %s
   WHERE slot = %s::int AND epoch = %s::bigint AND commits = %s::bigint"""
 CELL_ARRAYS = """unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
@@ -81,8 +85,11 @@ def write(connection: Connection, batch: Batch, slot: int, epoch: int) -> None:
     with connection.pipeline() as pipeline:
         cursors = [connection.execute(statement.text.encode(), statement.given) for statement in statements]
         pipeline.sync()
-    if batch.under is not None and cursors[0].fetchall() != [(batch.under,)]:
+    in_force, floor = cursors[0].fetchall()[0]
+    if batch.under is not None and in_force != batch.under:
         raise VersionMovedError("another node has put another version in force")
+    if any(row.number <= floor for row in batch.records):
+        raise ConflictError("records of such numbers are closed off: they have left for the archive, or are about to")
     for statement, cursor in zip(statements, cursors, strict=True):
         if cursor.rowcount != statement.rows:
             raise statement.otherwise
@@ -90,11 +97,10 @@ def write(connection: Connection, batch: Batch, slot: int, epoch: int) -> None:
 
 def statements_of(batch: Batch, slot: int, epoch: int) -> list[Statement]:
     """Everything that the batch asks of the database, in the order that every node keeps."""
-    assert not batch.cut, "several chains are not cut"
-    head = batch.head
+    head, is_alone = batch.head, batch.version is not None or batch.cut > 0
     node = (head.commit, head.record, head.place, head.chain, slot, epoch, head.commit - 1)
     found = [
-        Statement(VERSION_SHARED if batch.version is None else VERSION_ALONE, (), 1, StoreError("no store is there")),
+        Statement(VERSION_ALONE if is_alone else VERSION_SHARED, (), 1, StoreError("no store is there")),
         Statement(NODE, node, 1, FencedError("the other nodes took this one for dead, and go on without it")),
         *_cells(batch, slot),
         *_deliveries(batch, slot),
@@ -108,6 +114,10 @@ def statements_of(batch: Batch, slot: int, epoch: int) -> list[Statement]:
         found.append(Statement(ANSWERS, _columns(rows, "ttnt"), len(rows), _faster("a key was answered")))
     if batch.forgotten:
         found.append(Statement(FORGOTTEN, (texts(sorted(batch.forgotten)),), 1, _faster("an answer")))
+    if batch.cut:
+        # Alone from the first statement on, so nobody else cuts at the same time.
+        found.append(Statement(CUT_STANDS, (batch.cut, batch.cut_behind), 1, _faster("where the store was cut")))
+        found.append(Statement(CUT, (batch.cut,), 1, _faster("a record")))
     found += _book(batch, slot)
     if batch.version is not None:
         found.append(Statement(VERSION, batch.version, 1, _faster("a version was loaded")))
