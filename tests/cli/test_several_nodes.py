@@ -84,9 +84,10 @@ def test_old_records_of_both_go_into_one_archive(folders: list[Path], postgres: 
     ask(one, "ann", "propose", "service=web")
     ask(two, "bob", "approve")
     told = exported(one)
+    proposed = next(record["number"] for record in told if record.get("action") == "propose")
     for _ in range(100):
         assert temper(one, "tidy").returncode == 0
-        if json.loads(temper(two, "tidy", "--json").stdout)["cut"]:
+        if json.loads(temper(two, "tidy", "--json").stdout)["cut"] >= proposed:
             break
     assert list((tmp_path / "archive").iterdir())
     assert exported(two)[: len(told)] == told, "nobody misses what has left"
@@ -96,6 +97,8 @@ def test_old_records_of_both_go_into_one_archive(folders: list[Path], postgres: 
         one, "capture", "Deploy", "d1", "--store", url, "--blueprint", "deploy", "--into", str(one / "deploy")
     )
     assert seen.stderr.startswith("error[archive-unnamed]"), seen.stderr
+    seen = temper(one, "capture", "Deploy", "d1", "--into", str(one / "deploy"))
+    assert seen.stderr.startswith("error[not-capturable]"), seen.stderr
     words = ("--store", url, "--blueprint", "deploy", "--archive", str(tmp_path / "archive"))
     seen = temper(one, "capture", "Deploy", "d1", *words, "--into", str(one / "deploy"))
     assert seen.returncode == 0, seen.stderr

@@ -89,6 +89,14 @@ def _pages(connection: Connection, address: Address) -> Iterator[Mapping[str, An
     given = {"entity": address.entity, "id": address.id}
     while True:
         page = connection.ask("history", given)
+        records = page["records"]
+        if page["archived"] and "cursor" not in given and not (records and records[0].get("before") == "new"):
+            # What is left would look like a whole history, and be none.
+            message = (
+                f"records up to {page['archived']:,} have left the journal, {address.entity} {address.id}'s among them"
+            )
+            cure = "capture from the journal and its archive, which --store names, and --archive for a database"
+            raise MistakeError("not-capturable", message, cure)
         yield from ({**record, "entity": address.entity, "id": address.id} for record in page["records"])
         if page["next"] is None:
             return
