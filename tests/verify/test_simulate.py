@@ -250,6 +250,17 @@ def test_a_record_is_of_the_request_that_says_most(first: int) -> None:
     assert applied == ([[2], [1]] if first == 2 else [[1], [2]])
 
 
+@pytest.mark.parametrize("callbacks", range(1, 12))
+def test_a_lease_that_ends_while_its_worker_is_told_was_one(callbacks: int) -> None:
+    """Found by a seed: what a worker is given was compared with the store a moment after it was given."""
+    who = ("ann", frozenset({"client", "operator"}), "Node")
+    joined: list[Move] = [Asks(1, *who, "n1", "join", {}), Hires("write"), Asks(2, *who, "n1", "campaign", {})]
+    leased: list[Move] = [Asks(4, *who, "n1", "put", {}), Runs(30), Leases("w1", "write"), Writes(), Runs(30)]
+    ends: list[Move] = [Asks(5, *who, "n2", "campaign", {}), Writes(), Runs(callbacks), Writes(), Runs(1)]
+    moves = [*joined, Asks(3, *who, "n2", "join", {}), Waits(1), *leased, Waits(2_000, rests=False), *ends]
+    assert replay(ground(table_of_example("failover")), moves).failure is None
+
+
 def test_a_crash_loses_what_was_not_written_and_nothing_else() -> None:
     shared = ground(table_of_example("orders"))
     first = Asks(1, "ann", frozenset({"customer"}), "Order", "o1", "place", {}, "k1")

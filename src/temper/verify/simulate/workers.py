@@ -27,11 +27,16 @@ class Workers:
 
     def ask(self, runtime: Runtime, loop: SimulatedLoop, who: str, effect: str) -> None:
         """A worker asks for something to do."""
-        task = loop.create_task(runtime.lease(who, [effect], limit=LIMIT))
-        task.add_done_callback(partial(self._given, who, effect in self._outside.halted))
+        task = loop.create_task(self._asked(runtime, who, effect))
+        task.add_done_callback(_heeded)
 
-    def _given(self, who: str, was_halted: bool, task: asyncio.Task[object]) -> None:  # noqa: FBT001 (how it was)
-        given = None if task.cancelled() or task.exception() is not None else task.result()
+    async def _asked(self, runtime: Runtime, who: str, effect: str) -> None:
+        """What is given is looked at when it is given: a moment later it may be withdrawn."""
+        was_halted = effect in self._outside.halted
+        try:
+            given = await runtime.lease(who, [effect], limit=LIMIT)
+        except Exception:  # noqa: BLE001 (a worker asks once more, whatever there was)
+            return
         for leased in given if isinstance(given, tuple) else ():
             if was_halted:
                 text = f"{leased.lease} is given to {who}, and {leased.ask.effect} is paused"
@@ -75,6 +80,12 @@ class Workers:
         ended = None if task.cancelled() or task.exception() is not None else task.result()
         if isinstance(ended, Completed | Terminal) and attempt in self._outside.attempts:
             self._outside.attempts.remove(attempt)
+
+
+def _heeded(task: asyncio.Task[None]) -> None:
+    """What goes wrong in what a worker does here is our own mistake, and must be seen."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error
 
 
 def _shown(key: Key) -> str:
