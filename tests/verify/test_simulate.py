@@ -191,7 +191,7 @@ def test_what_an_operator_says_is_not_forgotten_by_who_starts_again(reads: int, 
     """Found by a seed: the book was read once more, before the word was in it and after it was said."""
     shared = ground(table_of_example("orders"))
     simulation = Simulation(shared)
-    said = [Halts("charge"), Waits(10), Halts("charge", again=True)] if again else [Halts("charge")]
+    said: list[Move] = [Halts("charge"), Waits(10), Halts("charge", again=True)] if again else [Halts("charge")]
     before, last = said[:-1], said[-1]
     starts: list[Move] = [Deafens(reads), Reloads(1), last, Runs(1), Waits(1_000, rests=False), Waits(10)]
     for move in [*before, *starts, Waits(3_000)]:
@@ -215,7 +215,8 @@ def test_what_memory_knows_is_not_replaced_by_what_the_store_still_says(reads: i
     place = Asks(1, "ann", frozenset({"customer"}), "Order", "o1", "place", {})
     loads: list[Move] = [place, Waits(10), Reloads(1), Runs(1), Deafens(reads), Waits(1)]
     fails: list[Move] = [Answers("Payment", "x1", "charge", refuses="it is out of order"), Runs(20)]
-    ran = replay(shared, [*loads, *fails, Jumps(2_000), *[Runs(20), Writes()] * 8, Waits(3_000)])
+    goes_on: list[Move] = [Jumps(2_000), *(move for _ in range(8) for move in (Runs(20), Writes())), Waits(3_000)]
+    ran = replay(shared, [*loads, *fails, *goes_on])
     assert ran.failure is None
     assert ran.counts.faults["refused"]
     assert ran.counts.faults["reload"]
