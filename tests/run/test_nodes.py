@@ -246,7 +246,11 @@ def test_a_node_that_leaves_is_no_death(database: Database) -> None:
         await one.runtime.close()
         await asyncio.wait_for(told(two), 20)  # It says so, and the other listens.
         await nodes.pass_time(120_000)
-        assert two.seen("Parcel", "p").state == "lost"
+        await asyncio.wait_for(lost(two), 20)  # The timer may be heard of only after that.
+
+    async def lost(node: Node) -> None:
+        while node.seen("Parcel", "p").state != "lost":  # noqa: ASYNC110 (as above: from another thread)
+            await asyncio.sleep(0.01)
 
     async def told(node: Node) -> None:
         while not node.store.due(10**12, 9):  # noqa: ASYNC110 (another thread will have written it)
