@@ -73,14 +73,21 @@ def test_two_nodes_from_the_first_call_to_the_end_of_one(nodes: list[Up], folder
     assert nodes[1].end(signal.SIGTERM) == 0
 
 
-def test_old_records_of_both_go_into_one_archive(folders: list[Path], postgres: Server, tmp_path: Path) -> None:
+@pytest.fixture
+def archiving(folders: list[Path], postgres: Server, tmp_path: Path) -> Iterator[str]:
+    """Two nodes that put records away after a second; the address of their database."""
     url, up = postgres.database(), []
     for folder in folders:
         (folder / "deploy" / "temper.toml").write_text('[retention]\nrecords = "1s"\n')
         words = ("deploy", "--port", "0", "--store", url, "--archive", str(tmp_path / "archive"))
         up.append(Up(folder, *words))
         up[-1].wait_for("curl")
-    one, two = folders
+    yield url
+    assert [node.end() for node in up] == [0, 0]
+
+
+def test_old_records_of_both_go_into_one_archive(archiving: str, folders: list[Path], tmp_path: Path) -> None:
+    url, (one, two) = archiving, folders
     ask(one, "ann", "propose", "service=web")
     ask(two, "bob", "approve")
     told = exported(one)
@@ -102,8 +109,6 @@ def test_old_records_of_both_go_into_one_archive(folders: list[Path], postgres: 
     words = ("--store", url, "--blueprint", "deploy", "--archive", str(tmp_path / "archive"))
     seen = temper(one, "capture", "Deploy", "d1", *words, "--into", str(one / "deploy"))
     assert seen.returncode == 0, seen.stderr
-    for node in up:
-        assert node.end() == 0
 
 
 def exported(folder: Path) -> list[Any]:
