@@ -194,7 +194,11 @@ def test_calls_go_on_while_versions_come_and_go(database: Database) -> None:
             )
         )
         await asyncio.gather(calls(one, "p"), calls(two, "q"), calls(two, "p"), loads(one), loads(two))
-        assert one.seen("Parcel", "p").data["level"] == 60
+        await asyncio.wait_for(heard(one), 20)  # What the other one did last may not be known here yet.
+
+    async def heard(node: Node) -> None:
+        while node.seen("Parcel", "p").data["level"] != 60:  # noqa: ASYNC110 (another thread hears of it)
+            await asyncio.sleep(0.01)
 
     run(database, test, WIDE)
 
