@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from temper.serve.http import connection as limits
+from temper.serve.http.app import Said
 from temper.serve.http.looping import quicker_loop
 from temper.serve.http.server import Server, open_socket
 
@@ -24,6 +25,18 @@ class Told:
         self.bodies: list[bytes] = []
         self.go_on = asyncio.Event()
         self.ended: list[str] = []
+
+    def begin(self, scope: Mapping[str, Any], body: bytes, say: Callable[[Said], None]) -> bool:
+        path = scope["path"]
+        if path not in {"/soon", "/at-once"}:
+            return False
+        self.asked.append(f"{scope['method']} {path}?{scope['query_string'].decode()}")
+        said: Said = 200, [], body or path.encode()
+        if path == "/at-once":
+            say(said)
+        else:
+            asyncio.get_running_loop().call_soon(say, said)
+        return True
 
     async def answer(self, scope: Mapping[str, Any], receive: Receive) -> Any:
         path = scope["path"]
@@ -123,6 +136,55 @@ def test_requests_on_one_connection_are_answered_in_order() -> None:
         assert told.asked == ["POST /echo?", "GET /a b?c=d", "POST /echo?"]
         assert said.count(b"connection: close") == 1
         assert said.count(b"date: ") == 3
+
+    served(talk)
+
+
+def test_what_needs_no_task_is_answered_in_its_turn() -> None:
+    async def talk(told: Told, _: Server, host: str, port: int) -> None:
+        begun = b"GET /soon HTTP/1.1\r\n\r\nGET /at-once HTTP/1.1\r\n\r\n"
+        asked = [begun + ECHO] * 400 + [last(b"GET /soon HTTP/1.1\r\n\r\n")]
+        assert bodies(await ask(host, port, b"".join(asked))) == [b"/soon", b"/at-once", b"hello"] * 400 + [b"/soon"]
+        assert bodies(await ask(host, port, *(bytes([byte]) for byte in last(ECHO.replace(b"echo", b"soon"))))) == [
+            b"hello"
+        ]
+
+    served(talk)
+
+
+def test_whoever_does_not_listen_is_begun_nothing_more() -> None:
+    async def talk(told: Told, _: Server, host: str, port: int) -> None:
+        body = b"x" * (limits.UNREAD_BYTES_MAX - 1)
+        request = b"POST /at-once HTTP/1.1\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        reader, writer = await asyncio.open_connection(host, port, limit=2**16)
+        sending = asyncio.create_task(_send(writer, request * 400 + last(b"GET /at-once HTTP/1.1\r\n\r\n")))
+        for _ in range(2000):
+            await asyncio.sleep(0)
+        assert len(told.asked) < 400
+        said = await reader.read()
+        await sending
+        assert len(told.asked) == 401
+        assert len(bodies(said)) == 401
+        writer.close()
+
+    served(talk)
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()
+
+
+def test_a_client_that_goes_while_its_answer_is_on_the_way_is_forgotten() -> None:
+    async def talk(told: Told, server: Server, host: str, port: int) -> None:
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /soon HTTP/1.1\r\n\r\n")
+        writer.transport.abort()
+        _, other = await asyncio.open_connection(host, port)
+        other.write(b"GET /soon HTTP/1.1\r\n\r\n")
+        await until(lambda: told.asked)
+        other.close()
+        await until(lambda: not server._connections)
 
     served(talk)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from temper.machine import Address, Rejected
 from temper.run.answer import Done, Response, Retryable, Terminal, answer_from_json, answer_text
+from temper.run.committer import Gathering
 from temper.run.driver import Driver, Entered, Trouble
 from temper.run.engine import Called
 from temper.run.lookups import Lookups
@@ -45,6 +47,13 @@ class _Asking:
             self._waiting.set_result(response)
 
 
+class Decided(NamedTuple):
+    """An answer, and the transaction that must be durable before it is given, if there is one."""
+
+    response: Response
+    gathering: Gathering | None = None
+
+
 class Calls:
     """Takes requests while versions come and go, answers each once, and repeats an answer under its key."""
 
@@ -64,8 +73,48 @@ class Calls:
         if opened is not None:
             opened.set_result(None)
 
+    def begin(self, request: Request, tell: Callable[[Response], None]) -> bool:
+        """Decide a call now, if there is nothing to wait for but the disk; `tell` hears the answer, once.
+
+        False if something else must be waited for, or if it is refused before it is looked at: then nothing was done,
+        and `call` does it. Nearly all calls go this way, and none of them needs a task of its own.
+        """
+        key, bound = request.key, None
+        if self._opened is not None or request.id is None:
+            return False
+        if key is not None and (key in self._asked or not self._lookups.is_new(key)):
+            return False
+        address = Address(request.entity, request.id)
+        if not self._driver.holds(address) or self._refused(request) is not None:
+            return False
+        if key is not None:
+            try:
+                bound = digest(self._driver.version.table.blueprint, request)
+            except (ValueError, RecursionError):
+                return False
+        try:
+            response, gathering = self._decide(request, address, bound)
+        except StoreError as error:
+            response, gathering = failed(error), None
+        if gathering is None:
+            tell(response)
+        elif key is None or bound is None:
+            gathering.then(lambda end: tell(response if end is None else failed(end)))
+        else:
+            self._asked[key] = asking = _Asking(bound)
+            gathering.then(lambda end: self._end(key, asking, response if end is None else failed(end), tell))
+        return True
+
+    def _end(self, key: str, asking: _Asking, response: Response, tell: Callable[[Response], None]) -> None:
+        del self._asked[key]
+        asking.end(response)
+        tell(response)
+
     async def call(self, request: Request) -> Response:
         """Whatever happens, the answer says it; nothing is raised for what a caller or the world did."""
+        told: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        if self.begin(request, lambda response: None if told.done() else told.set_result(response)):
+            return await told
         for _ in range(CONFLICTS_MAX):
             while self._opened is not None:
                 await asyncio.shield(self._opened)
@@ -143,18 +192,29 @@ class Calls:
             if (problem := self._refused(request)) is not None:
                 return problem
             address, is_fresh = self._address(request), False
+        response, gathering = self._decide(request, address, bound)
+        if gathering is not None:
+            end = await gathering.wait()
+        else:
+            end = await driver.settled(address, is_fresh=is_fresh) if isinstance(response, Rejected) else None
+        if isinstance(end, ConflictError):
+            raise end
+        return response if end is None else failed(end)
+
+    def _decide(self, request: Request, address: Address, bound: str | None) -> Decided:
+        driver = self._driver
         values = arguments(driver.version, address, request.action, request.args)
         if isinstance(values, Rejected):
-            return await self._rejected(request, address, values, bound)
+            return self._rejected(request, address, values, bound)
         taken = self._work.courier.is_expected(address)
         called = Called(request.action, values, request.caller, request.roles, request.expected, taken)
         entered = driver.enter(address, called, request.trace)
         if entered is None:
-            return troubled(driver.trouble) if driver.trouble is not None else CLOSING
+            return Decided(troubled(driver.trouble) if driver.trouble is not None else CLOSING)
         outcome = entered.reply
         if isinstance(outcome, Rejected):
-            return await self._rejected(request, address, outcome, bound, is_fresh=is_fresh)
-        return await self._applied(request, entered, outcome, bound)
+            return self._rejected(request, address, outcome, bound)
+        return self._applied(request, entered, outcome, bound)
 
     def _address(self, request: Request) -> Address:
         if request.id is not None:
@@ -162,7 +222,7 @@ class Calls:
         entity = self._driver.version.entities[request.entity]
         return Address(request.entity, request.entity if entity.single else self._driver.world.chance.id())
 
-    async def _applied(self, request: Request, entered: Entered, record: Record, bound: str | None) -> Response:
+    def _applied(self, request: Request, entered: Entered, record: Record, bound: str | None) -> Decided:
         version = self._driver.version
         cell, fields = entered.after.cell, version.fields[record.address.entity]
         done = Done(
@@ -178,33 +238,20 @@ class Calls:
         )
         if request.key is not None and bound is not None:
             self._remember(request.key, bound, record.at, done)
-        end = _ended(await entered.gathering.wait())
-        return done if end is None else failed(end)
+        return Decided(done, entered.gathering)
 
-    async def _rejected(
-        self, request: Request, address: Address, why: Rejected, bound: str | None, *, is_fresh: bool = False
-    ) -> Response:
+    def _rejected(self, request: Request, address: Address, why: Rejected, bound: str | None) -> Decided:
         """A rejection, too, is told only when the state that it read is durable."""
         driver = self._driver
-        if request.key is not None and bound is not None and driver.takes:
-            driver.rely(address)
-            self._remember(request.key, bound, driver.world.clock.now(), why)
-            end = await driver.committer.flush().wait()
-        else:
-            end = await driver.settled(address, is_fresh=is_fresh)
-        end = _ended(end)
-        return why if end is None else failed(end)
+        if request.key is None or bound is None or not driver.takes:
+            return Decided(why, driver.unsettled(address))
+        driver.rely(address)
+        self._remember(request.key, bound, driver.world.clock.now(), why)
+        return Decided(why, driver.committer.flush())
 
     def _remember(self, key: str, bound: str, at: int, answer: Done | Rejected) -> None:
         self._lookups.remember(key)
         self._driver.journal.remember(AnswerRow(key, bound, at, answer_text(answer)))
-
-
-def _ended(end: StoreError | None) -> StoreError | None:
-    """How a transaction ended; raises `ConflictError` where everything is to be computed again."""
-    if isinstance(end, ConflictError):
-        raise end
-    return end
 
 
 def failed(error: StoreError) -> Retryable:

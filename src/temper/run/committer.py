@@ -31,7 +31,7 @@ class Gathering:
     commands: list[Command] = field(default_factory=list)
     is_work: bool = False
     """Whether it holds more than calls, so that somebody has to take that up again if it is lost."""
-    _waiting: list[asyncio.Future[End]] = field(default_factory=list)
+    _waiting: list[Callable[[End], None]] = field(default_factory=list)
     _ended: bool = False
     _end: End = None
 
@@ -40,15 +40,24 @@ class Gathering:
         if self._ended:
             return self._end
         waiter: asyncio.Future[End] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        self._waiting.append(lambda end: None if waiter.done() else waiter.set_result(end))
         return await waiter
+
+    def then(self, tell: Callable[[End], None]) -> None:
+        """Call this when it has ended, in one pass with everybody else who waits: no task need wake up for it."""
+        assert not self._ended, "whoever waits came before the end"
+        self._waiting.append(tell)
 
     def end(self, end: End) -> None:
         """Tell everybody who waits."""
         self._ended, self._end = True, end
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(end)
+        for tell in self._waiting:
+            try:
+                tell(end)
+            except Exception as error:
+                # Our own mistake: it must be seen, and it must not keep the others from being told.
+                told = {"message": "the end of a transaction was not heard", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(told)
 
 
 class Committer:

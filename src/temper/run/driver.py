@@ -270,6 +270,10 @@ class Driver:
         if self.shared is not None and (held := self._held.get(address)) is not None:
             self.journal.rest(address, held.record)
 
+    def holds(self, address: Address) -> bool:
+        """Whether the instance is in memory, and nobody else changes it."""
+        return address in self._held and self.shared is None
+
     def instance(self, address: Address) -> Instance:
         """The instance as memory has it, perhaps not durable yet."""
         return self._hold(address).instance

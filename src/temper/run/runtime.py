@@ -80,7 +80,15 @@ class Runtime:
         however often it is asked. `expected` is the version (`seq`) that the caller has seen,
         `trace` where the caller stands in a trace (`trace_context`).
         """
-        return await self._calls.call(Request(entity, id, action, args, caller, roles, key, expected, trace))
+        return await self.ask(Request(entity, id, action, args, caller, roles, key, expected, trace))
+
+    async def ask(self, request: Request) -> Response:
+        """The same for a request that is put together already."""
+        return await self._calls.call(request)
+
+    def begin_call(self, request: Request, tell: Callable[[Response], None]) -> bool:
+        """As `ask`, without a task: `tell` hears the answer. False if this one needs a task, and nothing was done."""
+        return self._calls.begin(request, tell)
 
     # Looking
 

@@ -40,6 +40,10 @@ class Pressure:
     bytes: int = field(default=0, init=False)
     streams: int = field(default=0, init=False)
 
+    def is_high(self, size: int) -> bool:
+        """Whether a request with a body of this size has to be turned away."""
+        return self.requests >= self.requests_max or self.bytes + size > self.bytes_max
+
     def request(self) -> Requested:
         """Be one of the requests under way, or raise `too-busy`."""
         if self.requests >= self.requests_max:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from time import perf_counter
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from temper.machine import table_to_json
 from temper.pipeline import explain
-from temper.run import Done, Response, Runtime, Seen
+from temper.run import Runtime, Seen
 from temper.run.cut import cut_of
+from temper.run.requests import Request
 from temper.serve.asking import Answer, Asked, told
-from temper.serve.following import answered, context_headers, sent_context
+from temper.serve.calling import Calling
+from temper.serve.following import sent_context
 from temper.serve.incoming import read_filter, read_tag, read_version
 from temper.serve.instruments import Instruments
 from temper.serve.keeping import KeepingService
-from temper.serve.logs import is_told, tell
 from temper.serve.openapi import args_schema, openapi
 from temper.serve.operations import STATUSES
 from temper.serve.presenting import (
-    done_text,
     moment,
     option_to_json,
     record_to_json,
@@ -151,59 +151,29 @@ class Service(KeepingService):
             }
         )
 
+    def begin_call(self, asked: Asked, tell: Callable[[Callable[[], Answer]], None]) -> bool:
+        """As `call`, without a task: `tell` hears what gives the answer, or raises. False if `call` has to do it."""
+        calling = self._calling(asked, asked.given["id"])
+        return self.runtime.begin_call(calling.request, lambda response: tell(lambda: calling.answer(response)[0]))
+
     async def call(self, asked: Asked) -> Answer:
-        done, headers = await self._call(asked, asked.given["id"])
-        return Answer(done_text(done), {**_tag(done), **headers})
+        calling = self._calling(asked, asked.given["id"])
+        return calling.answer(await self.runtime.ask(calling.request))[0]
 
     async def create(self, asked: Asked) -> Answer:
-        done, headers = await self._call(asked, None)
+        calling = self._calling(asked, None)
+        answer, done = calling.answer(await self.runtime.ask(calling.request))
         where = f"/v1/{self.name}/{done.entity}/{quote(done.id, safe='')}"
-        return Answer(done_text(done), {**_tag(done), **headers, "Location": where})
+        return Answer(answer.data, {**answer.headers, "Location": where})
 
-    async def _call(self, asked: Asked, id_: str | None) -> tuple[Done, dict[str, str]]:
-        entity, principal = self._entity(asked), self._acting(asked)
+    def _calling(self, asked: Asked, id_: str | None) -> Calling:
+        entity, principal, given = self._entity(asked), self._acting(asked), asked.given
         if not isinstance(asked.body, dict):
             raise ProblemError("bad-args", "the body is one JSON object with the arguments by name")
-        action, began, tracer = asked.given["action"], perf_counter(), self.runtime.tracer
-        sent, began_at = sent_context(asked.given), 0 if tracer is None else tracer.now()
-        answer = await self.runtime.call(
-            entity,
-            id_,
-            action,
-            asked.body,
-            caller=principal.name,
-            roles=principal.roles,
-            key=asked.given.get("Idempotency-Key"),
-            expected=read_tag(asked.given.get("If-Match")),
-            trace=sent,
-        )
-        self._tell(entity, id_, action, principal, answer, perf_counter() - began)
-        if tracer is None:
-            return told(answer), {}
-        headers = context_headers(answered(tracer, sent, entity, action, principal, answer, began_at))
-        return told(answer, headers), headers
-
-    def _tell(
-        self, entity: str, id_: str | None, action: str, principal: Principal, answer: Response, seconds: float
-    ) -> None:
-        """Count the call and log it. What nobody declared is no label: a stranger could invent millions."""
-        outcome = ("repeated" if answer.repeated else "applied") if isinstance(answer, Done) else answer.code
-        known = self.runtime.has_action(entity, action)
-        self.instruments.meters.called(entity, action if known else "?", outcome, seconds)
-        if not is_told():
-            return
-        told_: dict[str, Any] = {
-            "tenant": self.instruments.tenant,
-            "entity": entity,
-            "id": id_,
-            "action": action,
-            "caller": principal.name,
-        }
-        if isinstance(answer, Done):
-            told_ |= {"id": answer.id, "outcome": outcome, "record": answer.record}
-        else:
-            told_ |= {"outcome": outcome, "because": answer.message}
-        tell("call", told_ | {"milliseconds": round(seconds * 1000, 3)})
+        key, expected = given.get("Idempotency-Key"), read_tag(given.get("If-Match"))
+        who = (principal.name, principal.roles, key, expected, sent_context(given))
+        request = Request(entity, id_, given["action"], asked.body, *who)
+        return Calling(self.runtime, self.instruments, request, principal)
 
     def _entity(self, asked: Asked) -> str:
         self._check_blueprint(asked)
@@ -230,5 +200,5 @@ class Service(KeepingService):
         return known[name]
 
 
-def _tag(shown: Seen | Done) -> dict[str, Any]:
+def _tag(shown: Seen) -> dict[str, Any]:
     return {"ETag": f'"{shown.seq}"'}

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from temper.serve.asking import Answer, Asked, JsonText
 from temper.serve.body import parse_body
-from temper.serve.http.routes import Route, Routes, path_parameters
+from temper.serve.http.routes import Found, Route, Routes
 from temper.serve.instruments import Instruments
 from temper.serve.operation import TRACEPARENT, TRACESTATE, Operation, Permission
 from temper.serve.operations import OPERATIONS, UNBOUNDED, WAITING
@@ -35,6 +35,8 @@ LOG = logging.getLogger("temper.serve")
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Perform: TypeAlias = Callable[[Asked], Awaitable[Answer]]
+Begin: TypeAlias = Callable[[Asked, Callable[[Callable[[], Answer]], None]], bool]
+"""As `Perform`, without a task: tells what gives the answer, or raises; False if nothing was begun."""
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 NO_STORE = (b"cache-control", b"no-store")
 
@@ -53,6 +55,9 @@ Said: TypeAlias = tuple[int, Headers, bytes | Pieces]
 
 class Answers(Protocol):
     """What a server asks."""
+
+    def begin(self, scope: Mapping[str, Any], body: bytes, say: Callable[[Said], None]) -> bool:
+        """Answer a request that has come whole without a task for it; False if `answer` has to."""
 
     async def answer(self, scope: Mapping[str, Any], receive: Receive) -> Said | None:
         """What is said to a request, as ASGI describes one; None if whoever asked is not there any more."""
@@ -79,34 +84,78 @@ class Application:
         self._routes = Routes(operations)
         self._tokens: Tokens | None = None
         self._performs: dict[str, Perform] = {each.name: getattr(service, each.name) for each in operations}
+        self._begins: dict[str, Begin] = {
+            each.name: begin for each in operations if (begin := getattr(service, f"begin_{each.name}", None))
+        }
+
+    def begin(self, scope: Mapping[str, Any], body: bytes, say: Callable[[Said], None]) -> bool:
+        """Answer a request that has come whole without a task for it; False if `answer` has to.
+
+        Most of what a server does is this. What is wrong with a request before anything is done is left to `answer`.
+        """
+        found, pressure = self._routes.find(scope["method"], scope["path"]), self._pressure
+        if found is None or len(body) > BODY_BYTES_MAX or pressure.is_high(len(body)):
+            return False
+        route = found[0]
+        begin = self._begins.get(route.operation.name)
+        if begin is None:
+            return False
+        held, is_begun = pressure.request(), False
+
+        def tell(answer: Callable[[], Answer]) -> None:
+            held.__exit__()
+            try:
+                said = _answered(route, answer())
+            except Exception as wrong:  # noqa: BLE001 (it is logged and told)
+                said = _said_of_wrong(scope, wrong)
+            say(said)
+
+        held.__enter__()
+        try:
+            held.take(len(body))
+            given, query = _parameters(found, scope)
+            principal = self._principal(route.operation, scope["headers"])
+            is_begun = begin(Asked(principal, given, query, parse_body(body)), tell)
+        except ProblemError:
+            return False
+        except Exception as wrong:  # noqa: BLE001 (it is logged and told)
+            # How far it came nobody knows, so it must not be done again.
+            say(_said_of_wrong(scope, wrong))
+            return True
+        finally:
+            if not is_begun:
+                held.__exit__()
+        return is_begun
 
     async def answer(self, scope: Mapping[str, Any], receive: Receive) -> Said | None:
         """What is said to a request, as ASGI describes one; None if whoever asked is not there any more."""
         pressure = self._pressure
         try:
-            route = self._routes.find(scope["method"], scope["path"])
-            if route is None:
+            found = self._routes.find(scope["method"], scope["path"])
+            if found is None:
                 return self._nowhere(scope["method"], scope["path"])
+            route = found[0]
             principal = self._principal(route.operation, scope["headers"])
             if route.operation.name in UNBOUNDED:
-                return await self._perform(route, scope, receive, principal, Held(pressure))
+                return await self._perform(found, scope, receive, principal, Held(pressure))
             place = pressure.stream() if route.operation.name in WAITING else pressure.request()
             with place as held:
-                return await self._perform(route, scope, receive, principal, held)
-        except ProblemError as problem:
-            return said_of(problem)
+                return await self._perform(found, scope, receive, principal, held)
         except GoneError:
             return None
-        except Exception as wrong:
-            # What nobody foresaw: said without its insides, which are in the server's own log.
-            LOG.exception("%s %s failed", scope["method"], scope["path"], exc_info=wrong)
-            detail = "the server failed at this request; its log says where, and nothing was acknowledged"
-            return said_of(ProblemError("internal-error", detail))
+        except Exception as wrong:  # noqa: BLE001 (it is logged and told)
+            return _said_of_wrong(scope, wrong)
 
     async def _perform(
-        self, route: Route, scope: Mapping[str, Any], receive: Receive, principal: Principal | None, held: Held
+        self, found: Found, scope: Mapping[str, Any], receive: Receive, principal: Principal | None, held: Held
     ) -> Said:
-        asked = await _asked(route, scope, receive, principal, held)
+        route = found[0]
+        given, query = _parameters(found, scope)
+        body = None
+        if route.operation.body is not None:
+            bytes_max = APPLY_BYTES_MAX if route.operation.name in APPLYING else BODY_BYTES_MAX
+            body = parse_body(await _read(receive, bytes_max, held))
+        asked = Asked(principal, given, query, body)
         performing = self._performs[route.operation.name](asked)
         if route.operation.name == "lease":
             performing = _while_there(performing, receive)
@@ -172,25 +221,21 @@ def _header(headers: Headers, wanted: bytes) -> str | None:
     return None
 
 
-async def _asked(
-    route: Route, scope: Mapping[str, Any], receive: Receive, principal: Principal | None, held: Held
-) -> Asked:
-    operation, headers = route.operation, scope["headers"]
-    given = path_parameters(route, scope["path"])
-    for found, value in headers:
-        if (name := route.headers.get(found)) is not None:
-            _give(given, name, value.decode("latin-1"))
+def _parameters(found: Found, scope: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """The operation's parameters, and what else stands in the query."""
+    route, parts = found
+    given = {name: parts[at] for at, name in route.names}
+    headers = route.headers
+    for name, value in scope["headers"]:
+        if name in headers:
+            _give(given, headers[name], value.decode("latin-1"))
     query = _query(scope["query_string"]) if scope["query_string"] else {}
     for name in route.query:
         if name in query:
             given[name] = query.pop(name)
-    if query and operation.name != "list":
-        raise ProblemError("bad-request", f"{operation.name} takes no parameter `{next(iter(query))}`")
-    body = None
-    if operation.body is not None:
-        bytes_max = APPLY_BYTES_MAX if operation.name in APPLYING else BODY_BYTES_MAX
-        body = parse_body(await _read(receive, bytes_max, held))
-    return Asked(principal, given, query, body)
+    if query and route.operation.name != "list":
+        raise ProblemError("bad-request", f"{route.operation.name} takes no parameter `{next(iter(query))}`")
+    return given, query
 
 
 def _give(given: dict[str, str], name: str, value: str) -> None:
@@ -261,6 +306,16 @@ def _answered(route: Route, answer: Answer) -> Said:
     for name, value in answer.headers.items():
         headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
     return route.operation.status, headers, content.encode() if isinstance(content, str) else content
+
+
+def _said_of_wrong(scope: Mapping[str, Any], wrong: Exception) -> Said:
+    """How it is told that there is no answer."""
+    if isinstance(wrong, ProblemError):
+        return said_of(wrong)
+    # What nobody foresaw: said without its insides, which are in the server's own log.
+    LOG.error("%s %s failed", scope["method"], scope["path"], exc_info=wrong)
+    detail = "the server failed at this request; its log says where, and nothing was acknowledged"
+    return said_of(ProblemError("internal-error", detail))
 
 
 def said_of(problem: ProblemError, *more: tuple[bytes, bytes]) -> Said:

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from functools import partial
 from typing import Protocol
 from urllib.parse import unquote
 
@@ -72,7 +73,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = self._unheard_bytes = 0
         self._is_in_head = self._is_held = self._is_deaf = False
-        self._is_crowded = self._is_ending = self._is_telling = False
+        self._is_crowded = self._is_ending = self._is_telling = self._is_answering = False
         self._drained: asyncio.Future[None] | None = None
         self._heard = self._loop.time()
         """When the client last did what it is waited for."""
@@ -118,9 +119,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         self.is_lost = self._is_deaf = True
         self.resume_writing()
-        if self._task is None:
+        if not self._exchanges:
             self._server.closed(self)
-        elif self._is_telling:
+        elif self._is_telling and self._task is not None:
             self._task.cancel()
         else:
             self._exchanges[0].wake()
@@ -139,6 +140,8 @@ class Connection(asyncio.Protocol):
             self._watch_head(len(data))
         elif self._exchanges:
             self._heard = self._loop.time()
+        if self._exchanges and not self._is_answering:
+            self._go_on()
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
@@ -169,9 +172,7 @@ class Connection(asyncio.Protocol):
         exchange = Exchange(self, scope, is_new=is_new, is_kept_alive=is_new and parser.should_keep_alive())
         self._parsed, self._is_in_head, self._unheard_bytes = exchange, False, 0
         self._exchanges.append(exchange)
-        if len(self._exchanges) == 1:
-            self._begin(exchange)
-        elif len(self._exchanges) > AHEAD_MAX:
+        if len(self._exchanges) > AHEAD_MAX:
             self._hold()
 
     def on_body(self, body: bytes) -> None:
@@ -206,8 +207,35 @@ class Connection(asyncio.Protocol):
 
     # One answer
 
-    def _begin(self, exchange: Exchange) -> None:
-        self._task = self._loop.create_task(self._answer(exchange))
+    def _go_on(self) -> None:
+        """Begin the first request that waits for its turn: in a task of its own, unless it can do without."""
+        if self._is_answering or not self._exchanges:
+            return
+        exchange, self._is_answering = self._exchanges[0], True
+        can_be_begun = exchange.is_complete and not self._is_crowded and not self.is_lost
+        if not (can_be_begun and self._application.begin(exchange.scope, exchange.whole, partial(self._end, exchange))):
+            self._task = self._loop.create_task(self._answer(exchange))
+
+    def _end(self, exchange: Exchange, said: Said) -> None:
+        """Give an answer that no task waits for."""
+        if exchange.is_answered:
+            return
+        try:
+            self._write_answer(exchange, said)
+        except Exception as wrong:  # noqa: BLE001 (it is logged)
+            self._not_sent(exchange, wrong)
+        if self._drained is None:
+            self._answered(exchange)
+        else:
+            self._task = self._loop.create_task(self._end_drained(exchange))
+
+    async def _end_drained(self, exchange: Exchange) -> None:
+        try:
+            await self._listened()
+        except asyncio.CancelledError:
+            exchange.is_kept_alive = False
+        finally:
+            self._answered(exchange)
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
@@ -220,9 +248,8 @@ class Connection(asyncio.Protocol):
                 exchange.is_kept_alive = False
             else:
                 await self._say(exchange, said)
-        except Exception:
-            LOG.exception("an answer to %s %s was not sent", exchange.scope["method"], exchange.scope["path"])
-            exchange.is_kept_alive = False
+        except Exception as wrong:  # noqa: BLE001 (it is logged)
+            self._not_sent(exchange, wrong)
         except asyncio.CancelledError:
             exchange.is_kept_alive = False  # The client is gone, or the server ends: nobody waits for this task.
         finally:
@@ -230,20 +257,39 @@ class Connection(asyncio.Protocol):
 
     async def _say(self, exchange: Exchange, said: Said) -> None:
         status, headers, content = said
-        if self._is_ending or (b"connection", b"close") in headers:
-            headers = [header for header in headers if header[0] != b"connection"]
-            exchange.is_kept_alive = False
-        has_body, kept = exchange.scope["method"] != "HEAD", exchange.is_kept_alive
         if isinstance(content, bytes):
-            head = self._head(status, headers, len(content), kept)
-            self.write(head + content if has_body else head)
-        elif has_body:
-            await self._tell(exchange, status, headers, content)
+            self._write_answer(exchange, said)
+        elif exchange.scope["method"] != "HEAD":
+            await self._tell(exchange, status, self._last_headers(exchange, headers), content)
         else:
             await content.aclose()
-            self.write(self._head(status, headers, 0, kept))
+            self._write_answer(exchange, (status, headers, b""))
+        await self._listened()
+
+    async def _listened(self) -> None:
+        """Whoever asks and does not listen is asked nothing more."""
         if self._drained is not None:
-            await self._drained  # Whoever asks and does not listen is asked nothing more.
+            await self._drained
+
+    def _write_answer(self, exchange: Exchange, said: Said) -> None:
+        """An answer in one piece."""
+        status, headers, content = said
+        assert isinstance(content, bytes), "what is told piece by piece has a task"
+        headers = self._last_headers(exchange, headers)
+        head = self._head(status, headers, len(content), exchange.is_kept_alive)
+        self.write(head + content if exchange.scope["method"] != "HEAD" else head)
+
+    def _last_headers(self, exchange: Exchange, headers: Headers) -> Headers:
+        """The headers as they are said, once it is clear whether this answer is the last."""
+        if self._is_ending or (b"connection", b"close") in headers:
+            exchange.is_kept_alive = False
+            return [header for header in headers if header[0] != b"connection"]
+        return headers
+
+    def _not_sent(self, exchange: Exchange, wrong: Exception) -> None:
+        scope = exchange.scope
+        LOG.error("an answer to %s %s was not sent", scope["method"], scope["path"], exc_info=wrong)
+        exchange.is_kept_alive = False
 
     async def _tell(self, exchange: Exchange, status: int, headers: Headers, pieces: Pieces) -> None:
         """Each piece is sent when the one before has left, so that a slow listener fills no memory.
@@ -274,7 +320,7 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, exchange: Exchange) -> None:
         """Go on with the next request, if there is to be one."""
-        self._task = None
+        self._task, self._is_answering = None, False
         exchange.is_answered = True
         self._exchanges.popleft()
         self._heard = self._loop.time()
@@ -283,10 +329,9 @@ class Connection(asyncio.Protocol):
         elif self._is_ending or not exchange.is_kept_alive:
             self._exchanges.clear()
             self._close(is_midway=not exchange.is_complete)
-        elif self._exchanges:
-            self._begin(self._exchanges[0])
-            self.take_more()
         else:
+            if self._exchanges:
+                self._loop.call_soon(self._go_on)  # Not at once: a long line of them would become a deep recursion.
             self.take_more()
 
     # What goes wrong

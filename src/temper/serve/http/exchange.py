@@ -49,6 +49,11 @@ class Exchange:
         """Whether the client is waited for, to send the rest of the body."""
         return self._waiter is not None and not self._waiter.done() and not self.is_complete
 
+    @property
+    def whole(self) -> bytes:
+        """All of the body, once it is complete and as long as nothing of it was received."""
+        return b"".join(self._chunks)
+
     def feed(self, chunk: bytes) -> None:
         """More of the body has come."""
         if not self.is_answered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import TypeAlias
 
 from temper.serve.operation import Operation, Place
 
@@ -37,6 +38,10 @@ class Route:
         return "" not in parts[1:]
 
 
+Found: TypeAlias = tuple[Route, list[str]]
+"""A route and the parts of a path that fits it."""
+
+
 class Routes:
     """The catalogue by method, length of path and what stands in the place of the entity.
 
@@ -52,26 +57,20 @@ class Routes:
                 for method in _methods(route.operation):
                     self._routes.setdefault((method, route.length, word), []).append(route)
 
-    def find(self, method: str, path: str) -> Route | None:
-        """The operation that is asked for; None if there is none."""
+    def find(self, method: str, path: str) -> Found | None:
+        """The operation that is asked for, and the path in its parts; None if there is none."""
         parts = path.split("/")
         length = len(parts)
         word = parts[TELLING] if length > TELLING else ""
         found = self._routes.get((method, length, word)) or self._routes.get((method, length, ""), [])
         for route in found:
             if route.fits(parts):
-                return route
+                return route, parts
         return None
 
     def methods(self, path: str) -> set[str]:
         """Every method that some operation takes at this path."""
         return {method for method, _, _ in self._routes if self.find(method, path) is not None}
-
-
-def path_parameters(route: Route, path: str) -> dict[str, str]:
-    """The parameters that stand in a path that fits."""
-    parts = path.split("/")
-    return {name: parts[at] for at, name in route.names}
 
 
 def _route(operation: Operation) -> Route:

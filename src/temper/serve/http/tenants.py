@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from temper.serve.http.app import Application, Pieces, Receive, Said, said_of, token_in
@@ -26,6 +26,11 @@ class TenantsApplication:
     def __init__(self, tenants: Tenants, host: HostService) -> None:
         self._tenants, self._host = tenants, host
         self._host_application = Application(host, HOST_OPERATIONS)
+
+    def begin(self, scope: Mapping[str, Any], body: bytes, say: Callable[[Said], None]) -> bool:
+        """A tenant may have to be opened first, so every request takes a task."""
+        del scope, body, say
+        return False
 
     async def answer(self, scope: Mapping[str, Any], receive: Receive) -> Said | None:
         """What is said to a request; None if whoever asked is not there any more."""

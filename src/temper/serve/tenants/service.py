@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from temper.run import Done, Runtime
+from temper.run import Runtime
 from temper.serve.asking import Answer, Asked
+from temper.serve.calling import Calling
 from temper.serve.instruments import Instruments
 from temper.serve.problem import ProblemError
 from temper.serve.reload import Reloader
@@ -46,10 +47,10 @@ class TenantService(Service):
         where = answer.headers["Location"].replace("/v1/", f"/v1/{self._tenant}/", 1)
         return Answer(answer.data, {**answer.headers, "Location": where})
 
-    async def _call(self, asked: Asked, id_: str | None) -> tuple[Done, dict[str, str]]:
+    def _calling(self, asked: Asked, id_: str | None) -> Calling:
         if self._count.number >= self._instances_max and self._begins(asked, asked.given.get("Idempotency-Key")):
             raise full(self._count.number, self._instances_max)
-        return await super()._call(asked, id_)
+        return super()._calling(asked, id_)
 
     def _begins(self, asked: Asked, key: str | None) -> bool:
         """Whether it would make an instance, and is no repeat of what has made one."""
