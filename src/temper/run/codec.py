@@ -57,23 +57,48 @@ def record_to_json(version: Version, record: Record) -> dict[str, Any]:
 
 
 def record_text(version: Version, record: Record, made: Sequence[str]) -> str:
-    """The JSON text of `record_to_json`, written piece by piece; `made` are the texts of what it hands on."""
-    entity, id_ = record.address
-    written = f'{{"number":{record.number},"at":{record.at},"table":"{record.table}"'
+    """The JSON text of `record_to_json`, written piece by piece; `made` are the texts of what it hands on.
+
+    In one function, though it is long: it is written for every call, and to look each field up takes longer than to
+    write it.
+    """
+    number, at, table, (entity, id_), rule, cause, caller, roles, action, args = record[:10]
+    gate, case, stepped, before, control, seq, data, changes, timers = record[10:19]
+    handed_on, consumed, withdrawn, effect, outcome, fields, note, unhandled, burnt, trace = record[19:]
+    written = f'{{"number":{number},"at":{at},"table":"{table}"'
     if entity:
         written += f',"entity":{quoted(entity)},"id":{quoted(id_)}'
-    written += _occasion(
-        *(record.rule, record.cause, record.caller, record.gate, record.case, record.before),
-        *(record.effect, record.outcome, record.note),
-    )
-    if record.trace:
-        written += f',"trace":{quoted(record.trace)}'
-    written += _deed(record.roles, record.action)
-    if record.args:
-        written += f',"args":{version.params[entity, record.action].write_pairs(record.args)}'
-    if record.fields:
-        written += f',"fields":{version.outcomes[record.effect, record.outcome].write_pairs(record.fields)}'
-    return f"{written}{_changes_text(version, record, made)}}}"
+    occasion, deed = _occasion(rule, cause, caller, gate, case, before, effect, outcome, note, roles, action)
+    written += f'{occasion},"trace":{quoted(trace)}{deed}' if trace else occasion + deed
+    if args:
+        written += f',"args":{version.params[entity, action].write_pairs(args)}'
+    if fields:
+        written += f',"fields":{version.outcomes[effect, outcome].write_pairs(fields)}'
+    if stepped or data is not None:
+        written += f',"state":{quoted(control)},"seq":{seq}'
+        columns = version.fields[entity]
+        if data is not None:
+            written += f',"data":{columns.write(data)}'
+        elif changes:
+            members = columns.members
+            written += f',"set":{{{",".join([members[place](value) for place, value in changes])}}}'
+        if stepped:
+            written += ',"stepped":true'
+    if timers is not None:
+        written += f',"timers":{timers_text(timers)}'
+    if made:
+        listed = [
+            f'{{"place":{each.place},"round":{each.round},"not_before":{each.not_before},"delivery":{delivery}}}'
+            for each, delivery in zip(handed_on, made, strict=True)
+        ]
+        written += f',"made":[{",".join(listed)}]'
+    if consumed:
+        written += f',"consumed":{keys_text(consumed)}'
+    if withdrawn:
+        written += f',"withdrawn":{keys_text(withdrawn)}'
+    if unhandled or burnt:
+        written += (',"unhandled":true' if unhandled else "") + (',"burnt":true' if burnt else "")
+    return written + "}"
 
 
 @lru_cache(maxsize=1024)  # the same people do the same things in the same states
@@ -87,49 +112,21 @@ def _occasion(
     effect: str,
     outcome: str,
     note: str,
-) -> str:
-    """Why it happened: a part of a record that is one of few."""
+    roles: tuple[str, ...],
+    action: str,
+) -> tuple[str, str]:
+    """Why it happened, and what was done on whose behalf: a part of a record that is one of few."""
     told = {"rule": rule, "cause": cause, "caller": caller, "gate": gate, "case": case, "before": before}
     told |= {"effect": effect, "outcome": outcome, "note": note}
-    return _members({name: value for name, value in told.items() if value is not None and value != ""})
-
-
-@lru_cache(maxsize=1024)
-def _deed(roles: tuple[str, ...], action: str) -> str:
-    return _members({name: value for name, value in (("roles", roles), ("action", action)) if value})
+    occasion = {name: value for name, value in told.items() if value is not None and value != ""}
+    return _members(occasion), _members(
+        {name: value for name, value in (("roles", roles), ("action", action)) if value}
+    )
 
 
 def _members(data: Mapping[str, Any]) -> str:
     """What stands in an object, to go on behind what stands in it already."""
     return f",{text(data)[1:-1]}" if data else ""
-
-
-def _changes_text(version: Version, record: Record, made: Sequence[str]) -> str:
-    written = ""
-    if record.stepped or record.data is not None:
-        written = f',"state":{quoted(record.control)},"seq":{record.seq}'
-        columns = version.fields[record.address.entity]
-        if record.data is not None:
-            written += f',"data":{columns.write(record.data)}'
-        elif record.changes:
-            members = columns.members
-            one = [members[at](value) for at, value in record.changes]
-            written += f',"set":{{{",".join(one)}}}'
-    if record.stepped:
-        written += ',"stepped":true'
-    if record.timers is not None:
-        written += f',"timers":{timers_text(record.timers)}'
-    if made:
-        listed = [
-            f'{{"place":{each.place},"round":{each.round},"not_before":{each.not_before},"delivery":{delivery}}}'
-            for each, delivery in zip(record.made, made, strict=True)
-        ]
-        written += f',"made":[{",".join(listed)}]'
-    if record.consumed:
-        written += f',"consumed":{keys_text(record.consumed)}'
-    if record.withdrawn:
-        written += f',"withdrawn":{keys_text(record.withdrawn)}'
-    return written + (',"unhandled":true' if record.unhandled else "") + (',"burnt":true' if record.burnt else "")
 
 
 def delivery_text(version: Version, delivery: Delivery) -> str:

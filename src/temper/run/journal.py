@@ -27,6 +27,9 @@ class Journal:
         self._under = under
         self._commit, self._record, self._place, self._chain = head.commit, head.record, head.place, head.chain
         self._last_record, self._last_place = head.record, head.place
+        self.stride = head.stride
+        """How far apart the numbers lie that this node gives."""
+        self._count_on()
         self._changed: dict[Address, tuple[Version, Instance]] = {}
         self._batch = Batch(head)
         self._is_empty = True
@@ -37,28 +40,23 @@ class Journal:
         return self._begun._replace(commit=self._commit, record=self._record, place=self._place, chain=self._chain)
 
     @property
-    def stride(self) -> int:
-        """How far apart the numbers lie that this node gives."""
-        return self._begun.stride
-
-    @property
     def records(self) -> int:
         """How many have been gathered."""
         return len(self._batch.records)
 
-    @property
-    def next_record(self) -> int:
-        return self._begun.number_after(self._last_record)
-
-    @property
-    def next_place(self) -> int:
-        """Where several nodes give numbers, beyond that of its record, so that who witnesses it goes beyond both."""
-        begun, last = self._begun, self._last_place
-        return begun.number_after(last if begun.stride == 1 else max(last, self.next_record))
+    def _count_on(self) -> None:
+        """The next numbers. Where several nodes give them, a place lies beyond the record: so who witnesses it does."""
+        begun, record, place = self._begun, self._last_record, self._last_place
+        if begun.stride == 1:
+            self.next_record, self.next_place = record + 1, place + 1
+        else:
+            self.next_record = begun.number_after(record)
+            self.next_place = begun.number_after(max(place, self.next_record))
 
     def witness(self, record: int, place: int) -> None:
         """Numbers that other nodes gave to what the next step rests on: those that come now are higher."""
         self._last_record, self._last_place = max(self._last_record, record), max(self._last_place, place)
+        self._count_on()
 
     @property
     def identity(self) -> str:
@@ -73,32 +71,36 @@ class Journal:
         """Write a record, the instance after it (None if there is none to keep) and what it did to deliveries."""
         number, address = record.number, record.address
         assert number == self.next_record, f"record {number} where {self.next_record} is due"
-        made = [pending_text(version, pending) for pending in record.made]
+        made = [pending_text(version, pending) for pending in record.made] if record.made else []
         body = record_text(version, record, made)
         self._record = self._last_record = number
         self._chain = chain = chained(self._chain, body)
         batch = self._batch
-        batch.records.append(RecordRow(number, address.entity, address.id, record.at, body, chain))
+        batch.records.append(tuple.__new__(RecordRow, (number, *address, record.at, body, chain)))
         if after is not None:
             self._changed[address] = (version, after)
-        if record.consumed or record.withdrawn:
-            self._remove((*record.consumed, *record.withdrawn))
-        for pending, written in zip(record.made, made, strict=True):
-            batch.made[pending.place] = pending_row(version, pending, written)
-            self._place = max(self._place, pending.place)
-            self._last_place = max(self._last_place, pending.place)
+        if gone := record.consumed + record.withdrawn:
+            self._remove(gone)
+        if made:
+            for pending, written in zip(record.made, made, strict=True):
+                batch.made[pending.place] = pending_row(version, pending, written)
+            last = max([pending.place for pending in record.made])
+            self._place, self._last_place = max(self._place, last), max(self._last_place, last)
+        self._count_on()
         self._is_empty = False
 
     def _remove(self, keys: Iterable[tuple[int, int]]) -> None:
         """A delivery that this very batch made is never written; any other must be there to be deleted."""
-        for place, round_ in keys:
-            row = self._batch.made.get(place)
+        batch = self._batch
+        for key in keys:
+            place, round_ = key
+            row = batch.made.get(place)
             if row is not None and row.round == round_:
-                del self._batch.made[place]
+                del batch.made[place]
             else:
-                assert (place, round_) not in self._batch.consumed, f"{place}-{round_} is consumed twice"
-                self._batch.consumed.add((place, round_))
-                self._batch.noted.pop(place, None)
+                assert key not in batch.consumed, f"{place}-{round_} is consumed twice"
+                batch.consumed.add(key)
+                batch.noted.pop(place, None)
 
     def consumes(self, key: tuple[int, int]) -> bool:
         """Whether what is gathered consumes this delivery, which the store still has."""

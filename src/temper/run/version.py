@@ -25,6 +25,7 @@ from temper.machine import (
     Parameter,
     PrincipalType,
     RefType,
+    Request,
     Site,
     Spawn,
     StrType,
@@ -99,6 +100,8 @@ class Version:
     outcomes: Mapping[tuple[str, str], Columns]
     """The fields of each outcome, by effect and outcome; `unknown` included."""
     sites: Mapping[Site, Template]
+    replaces: frozenset[Site]
+    """Where `replaces: true` stands."""
     spawns_max: Mapping[str, int]
     """By entity: how many ids one call can need at most."""
 
@@ -159,6 +162,7 @@ def _stage(table: TransitionTable) -> Version:
             for name in (*(outcome.name for outcome in effect.outcomes), UNKNOWN)
         },
         sites=sites,
+        replaces=frozenset(at for at, asks in sites.items() if isinstance(asks, Request) and asks.replaces),
         spawns_max={entity.name: _spawns_max(entity) for entity in table.entities},
     )
 
