@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
 
 from temper.serve.http import connection as limits
+from temper.serve.http import looping
 from temper.serve.http.app import Said
 from temper.serve.http.looping import quicker_loop
 from temper.serve.http.server import Server, open_socket
@@ -187,6 +190,42 @@ def test_a_client_that_goes_while_its_answer_is_on_the_way_is_forgotten() -> Non
         await until(lambda: not server._connections)
 
     served(talk)
+
+
+def test_a_connection_that_is_over_is_in_no_cycle() -> None:
+    async def talk(told: Told, server: Server, host: str, port: int) -> None:
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(ECHO)
+        await until(lambda: told.asked and server._connections)
+        known = [weakref.ref(connection) for connection in server._connections]
+        gc.disable()
+        try:
+            writer.close()
+            await until(lambda: all(connection() is None for connection in known))
+        finally:
+            gc.enable()
+
+    served(talk)
+
+
+def test_what_was_lost_in_a_cycle_is_found_when_all_is_quiet(monkeypatch) -> None:
+    class Lost:
+        def __init__(self) -> None:
+            self.me = self
+
+    monkeypatch.setattr(looping, "_settled", looping._settled)
+    try:
+        looping.collect_all()
+        known = weakref.ref(Lost())
+        gc.freeze()
+        gc.collect()
+        looping.collect_when_quiet()
+        assert known() is not None, "so little has settled that nobody looks"
+        monkeypatch.setattr(looping, "SETTLED_MAX", -(10**9))
+        looping.collect_when_quiet()
+        assert known() is None
+    finally:
+        gc.unfreeze()
 
 
 def test_more_requests_than_wait_at_once_are_all_answered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -10,21 +11,25 @@ from temper.machine import Address, Rejected
 from temper.run.wording import quoted, text
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The call was applied and is durable. `data` is JSON; `repeated`: a key brought back an earlier answer."""
+class Done(NamedTuple):
+    """The call was applied and is durable. `repeated`: a key brought back an earlier answer."""
 
     entity: str
     id: str
     action: str
     state: str
     seq: int
-    data: Mapping[str, Any]
+    written: str
+    """The data as JSON text, as it is kept and told."""
     record: int
     at: int
     repeated: bool = False
-    written: str = field(default="", repr=False, compare=False)
-    """`data` as JSON text, where it is at hand: it is needed more than once."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The data as JSON."""
+        found: Mapping[str, Any] = json.loads(self.written)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +100,9 @@ def answer_text(answer: Done | Rejected) -> str:
         return text(answer_to_json(answer))
     return (
         f'{{"applied":{{"entity":{quoted(answer.entity)},"id":{quoted(answer.id)},"action":{quoted(answer.action)}'
-        f',"state":{quoted(answer.state)},"seq":{answer.seq},"data":{data_text(answer)}'
+        f',"state":{quoted(answer.state)},"seq":{answer.seq},"data":{answer.written}'
         f',"record":{answer.record},"at":{answer.at}}}}}'
     )
-
-
-def data_text(done: Done) -> str:
-    """The data of the instance as JSON text."""
-    return done.written or text(done.data)
 
 
 def answer_to_json(answer: Done | Rejected) -> dict[str, Any]:
@@ -115,7 +115,9 @@ def answer_to_json(answer: Done | Rejected) -> dict[str, Any]:
 def answer_from_json(data: Mapping[str, Any]) -> Done | Rejected:
     """The stored answer again, marked as repeated."""
     if "applied" in data:
-        return Done(**data["applied"], repeated=True)
+        told = data["applied"]
+        done = (told["entity"], told["id"], told["action"], told["state"], told["seq"], text(told["data"]))
+        return Done(*done, told["record"], told["at"], repeated=True)
     told = data["rejected"]
     return Rejected(told["code"], told["message"], tuple((name, value) for name, value in told["facts"]))
 

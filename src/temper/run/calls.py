@@ -223,19 +223,10 @@ class Calls:
         return Address(request.entity, request.entity if entity.single else self._driver.world.chance.id())
 
     def _applied(self, request: Request, entered: Entered, record: Record, bound: str | None) -> Decided:
-        version = self._driver.version
-        cell, fields = entered.after.cell, version.fields[record.address.entity]
-        done = Done(
-            entity=cell.entity,
-            id=cell.id,
-            action=record.action,
-            state=cell.control,
-            seq=cell.seq,
-            data=fields.encode(cell.data),
-            record=record.number,
-            at=record.at,
-            written=fields.write(cell.data),
-        )
+        cell = entered.after.cell
+        written = self._driver.version.fields[cell.entity].write(cell.data)
+        facts = (cell.entity, cell.id, record.action, cell.control, cell.seq, written)
+        done = Done(*facts, record.number, record.at)
         if request.key is not None and bound is not None:
             self._remember(request.key, bound, record.at, done)
         return Decided(done, entered.gathering)
@@ -276,4 +267,4 @@ def _reused(key: str) -> Terminal:
 
 
 def _repeated(response: Response) -> Response:
-    return replace(response, repeated=True) if isinstance(response, Done) else response
+    return response._replace(repeated=True) if isinstance(response, Done) else response

@@ -8,7 +8,6 @@ from typing import Any
 
 from temper.machine import TIME, Rejected, to_json
 from temper.run import Done, EffectSeen, LetterSeen, Option, Seen, Waiting
-from temper.run.answer import data_text
 from temper.run.book import AttemptNote
 from temper.run.trace_context import trace_of
 from temper.run.wording import quoted
@@ -32,7 +31,7 @@ def done_text(done: Done) -> JsonText:
     """An applied call, as JSON text: it is answered more often than anything else."""
     return JsonText(
         f'{{"action":{quoted(done.action)},"entity":{quoted(done.entity)},"id":{quoted(done.id)}'
-        f',"state":{quoted(done.state)},"seq":{done.seq},"data":{data_text(done)},"at":{quoted(moment(done.at))}'
+        f',"state":{quoted(done.state)},"seq":{done.seq},"data":{done.written},"at":{quoted(moment(done.at))}'
         f',"record":{done.record},"repeated":{"true" if done.repeated else "false"}}}'
     )
 

@@ -81,6 +81,11 @@ class Connection(asyncio.Protocol):
 
     # What the server asks
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody waits for an answer here."""
+        return not self._exchanges or self._is_telling
+
     def look(self, now: float) -> None:
         """Close if the client takes too long; asked now and then."""
         if self._exchanges:
@@ -118,6 +123,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         self.is_lost = self._is_deaf = True
+        del self._parser  # It knows this connection, and nobody looks for what is lost in a cycle before all is quiet.
         self.resume_writing()
         if not self._exchanges:
             self._server.closed(self)

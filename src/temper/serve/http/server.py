@@ -10,12 +10,15 @@ from email.utils import formatdate
 from temper.serve.draining import Draining
 from temper.serve.http.app import Answers
 from temper.serve.http.connection import Connection
+from temper.serve.http.looping import collect_when_quiet
 
 GRACE_SECONDS = 10
 """How long requests that are under way may take to end."""
 CONNECTIONS_MAX = 1_000
 BACKLOG = 1024
 LOOK_SECONDS = 1.0
+QUIET_LOOKS = 10
+"""So often in a row nobody must have waited for an answer, before time is taken to clear up."""
 
 
 class Server:
@@ -58,12 +61,16 @@ class Server:
 
     async def _look(self) -> None:
         """One round for all instead of an alarm for each: to arm and disarm it would cost each request some 2 µs."""
-        loop = asyncio.get_running_loop()
+        loop, quiet = asyncio.get_running_loop(), 0
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.date = _date()
             for connection in list(self._connections):
                 connection.look(loop.time())
+            quiet = quiet + 1 if all(connection.is_quiet for connection in self._connections) else 0
+            if quiet >= QUIET_LOOKS:
+                quiet = 0
+                collect_when_quiet()
 
     async def _end(self) -> None:
         for connection in list(self._connections):
