@@ -12,8 +12,8 @@ End = TypeVar("End")
 
 SWITCH_SECONDS = 0.00005
 """How long the thread that computes may go on when the one that writes is ready: what it waits for is an answer."""
-COLLECT_AFTER = 5_000
-"""So few new objects are looked through at a time that no call waits for it noticeably: for some two milliseconds."""
+COLLECT_AFTER = 10_000
+"""So few new objects are looked through at a time that no call waits for it noticeably: for some four milliseconds."""
 SETTLED_MAX = 200_000
 """So many may have settled since the last time that all of them were looked through, before the next quiet moment."""
 
