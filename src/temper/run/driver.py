@@ -182,8 +182,7 @@ class Driver:
         spawns = version.spawns_max[address.entity]
         fresh = tuple(self.world.chance.id() for _ in range(spawns)) if spawns else ()
         journal = self.journal
-        now = self.world.clock.now()
-        moment = Moment(now, journal.next_record, journal.next_place, fresh, journal.stride)
+        moment = Moment(self.world.clock.now(), journal.next_record, journal.next_place, fresh, journal.stride)
         after, commands = advance(version, held.instance, given, moment)
         gathering = self.committer.gathering
         if commands and isinstance(commands[0], Append):

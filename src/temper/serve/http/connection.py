@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: Connected, application: Answers) -> None:
         self._server, self._application = server, application
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport
         self._exchanges: deque[Exchange] = deque()
         """The first of them is being answered; the others wait for their turn."""
@@ -123,7 +123,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, _: Exception | None) -> None:
         self.is_lost = self._is_deaf = True
-        del self._parser  # It knows this connection, and nobody looks for what is lost in a cycle before all is quiet.
+        # It knows this connection, and nobody looks for what is lost in a cycle before all is quiet.
+        self._parser = None
         self.resume_writing()
         if not self._exchanges:
             self._server.closed(self)
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol):
             self._exchanges[0].wake()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._is_deaf or self._parser is None:
             return
         try:
             self._parser.feed_data(data)
@@ -171,6 +172,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         parser = self._parser
+        assert parser is not None, "whoever is told of a head has a parser"
         path, query = _target(self._url)
         method = parser.get_method().decode("ascii")
         scope = {"method": method, "path": path, "query_string": query, "headers": self._headers}
