@@ -87,10 +87,10 @@ class Committer:
         self._lost_work = False
         self.records_lost = 0
         """How many records the last transaction held; they are lost if it failed."""
-        self._thread: threading.Thread | None = None
+        self._writing: threading.Thread | None = None
         if store.blocks:
-            self._thread = threading.Thread(target=self._write, name="temper-journal", daemon=True)
-            self._thread.start()
+            self._writing = threading.Thread(target=self._write, name="temper-journal", daemon=True)
+            self._writing.start()
 
     def begin(self, journal: Journal) -> None:
         """Start, or start anew behind a failure."""
@@ -132,9 +132,9 @@ class Committer:
     def close(self) -> None:
         """End the writing thread; what is under way is finished first."""
         self._stopped = True
-        if self._thread is not None:
+        if self._writing is not None:
             self._jobs.put(None)
-            self._thread.join()
+            self._writing.join()
 
     def _gather(self) -> Gathering:
         self._number += 1
@@ -148,7 +148,7 @@ class Committer:
         self._sent, self.records_lost = batch.head, len(batch.records)
         self._under_way, self.gathering = gathering, self._gather()
         self._going = batch.consumed
-        if self._thread is not None:
+        if self._writing is not None:
             self._jobs.put((batch, gathering))
         elif self._later is not None:
             self._later(lambda: self._finish(gathering, self._commit(batch)))
@@ -198,4 +198,4 @@ class Committer:
             gathering.end(None)
         if not self.journal.is_empty:
             # Without a thread this goes through the loop, lest a long chain of steps become a deep recursion.
-            self._send() if self._thread is not None else self.flush()
+            self._send() if self._writing is not None else self.flush()
