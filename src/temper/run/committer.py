@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from temper.run.engine import Command
 from temper.run.journal import Journal
 from temper.run.store.protocol import ConflictError, FencedError, Store, StoreError, StoreUnsureError
-from temper.run.store.rows import Batch
+from temper.run.store.rows import Batch, Noted, PendingRow
 from temper.run.world import Later
 
 End: TypeAlias = StoreError | None
@@ -81,6 +81,7 @@ class Committer:
         self._jobs: queue.SimpleQueue[tuple[Batch, Gathering] | None] = queue.SimpleQueue()
         self._under_way: Gathering | None = None
         self._going: Collection[tuple[int, int]] = ()
+        self._noting: Mapping[int, Noted] = {}
         self._scheduled = False
         self._number = 0
         self._stopped = True
@@ -125,6 +126,11 @@ class Committer:
         """Whether a delivery that the store still has is consumed by what is on its way to it."""
         return key in self._going or self.journal.consumes(key)
 
+    def as_noted(self, row: PendingRow) -> PendingRow:
+        """A delivery as the store has it, with the book-keeping that is on its way there."""
+        noted = self.journal.noted(row.place) or self._noting.get(row.place)
+        return row if noted is None or noted.round != row.round else row._replace(**noted._asdict())
+
     def latest(self) -> Gathering | None:
         """What to wait for so that everything computed so far is durable; None if it is."""
         return self.gathering if not self.journal.is_empty else self._under_way
@@ -147,7 +153,7 @@ class Committer:
         gathering, batch = self.gathering, self.journal.take()
         self._sent, self.records_lost = batch.head, len(batch.records)
         self._under_way, self.gathering = gathering, self._gather()
-        self._going = batch.consumed
+        self._going, self._noting = batch.consumed, batch.noted
         if self._writing is not None:
             self._jobs.put((batch, gathering))
         elif self._later is not None:
@@ -183,7 +189,7 @@ class Committer:
             return StoreUnsureError(f"{error}, and it cannot be opened again to see what it kept: {silent}")
 
     def _finish(self, gathering: Gathering, end: End) -> None:
-        self._under_way, self._going = None, ()
+        self._under_way, self._going, self._noting = None, (), {}
         if end is not None:
             behind, self._stopped = self.gathering, True
             self._lost_work = gathering.is_work or behind.is_work

@@ -195,6 +195,9 @@ class Driver:
             gathering.commands += commands
             if self.shared is not None:
                 self._rest(held, address, record, commands)
+                if record.timers is None and (armed := after.cell.timers):
+                    # Whoever wrote it last is to fire its timers, also those that another node has armed.
+                    gathering.commands.append(Schedule(address, min(due for _, due in armed)))
                 gathering.is_work |= record.rule != "call"
             self.committer.flush()
         return Entered(after, commands, gathering)
@@ -203,12 +206,23 @@ class Driver:
         """Keep book-keeping about a delivery; None if nothing is taken now or the delivery is not pending any more."""
         if not self.takes:
             return None
-        effects = self.instance(owner_of(pending.delivery)).effects
-        if all(effect.key != pending.key for effect in effects):
+        owner = owner_of(pending.delivery)
+        if not self._has(owner, pending) and not (self._forgets(owner) and self._has(owner, pending)):
             return None
         self.journal.note(pending)
         self.committer.gathering.is_work = True
         return self.committer.flush()
+
+    def _has(self, owner: Address, pending: Pending) -> bool:
+        return any(effect.key == pending.key for effect in self.instance(owner).effects)
+
+    def _forgets(self, address: Address) -> bool:
+        """Forget an instance that another node may have written, so that it is read anew; whether there was one."""
+        held = self._held.get(address)
+        if self.shared is None or held is None or held.gathering > self.committer.durable_number:
+            return False
+        del self._held[address]
+        return True
 
     def keep(self, kind: str, key: str, body: str | None) -> Gathering | None:
         """Note something down in the store's book, with whatever else is gathered; None if nothing is taken now."""
@@ -307,10 +321,8 @@ class Driver:
 
     def _freshly(self, address: Address, given: Input) -> _Held:
         """As `_hold`, but what goes on by itself is read anew; what is called was fetched if it had to be."""
-        held = self._held.get(address)
-        is_clean = held is not None and held.gathering <= self.committer.durable_number
-        if is_clean and not isinstance(given, Called):
-            del self._held[address]
+        if not isinstance(given, Called):
+            self._forgets(address)
         self._wary = max(0, self._wary - 1)
         held = self._hold(address)
         if isinstance(given, Delivered):
@@ -475,11 +487,14 @@ class Driver:
         """Take inputs again, under the new version if there is one."""
         if version is not None:
             self.version = version
-            if self.trouble is None:
-                self.committer.begin(self._journal(self.committer.durable_head))
         self._held.clear()
         self.readings.forget()
         self.paused = False
+        try:
+            if version is not None and self.trouble is None:
+                self.committer.begin(self._journal(self.committer.durable_head))
+        except StoreError as error:
+            self.committer.give_up(error)
         if self.trouble is None:
             self.obeys.resume()
 

@@ -106,6 +106,10 @@ class Journal:
         """Whether what is gathered consumes this delivery, which the store still has."""
         return key in self._batch.consumed
 
+    def noted(self, place: int) -> Noted | None:
+        """The book-keeping about a delivery that is gathered, if there is any."""
+        return self._batch.noted.get(place)
+
     def rest(self, address: Address, record: int) -> None:
         """What is gathered was computed from this record of the instance, and falls with it."""
         self._batch.rests.setdefault(address, record)

@@ -171,8 +171,8 @@ class Leases:
         end = trouble if gathering is None else await gathering.wait()
         if end is not None:
             return failed(end)
-        still = dispatcher.leased
-        return tuple(leased for key, note, leased in granted if key in still and still[key].number == note.number)
+        # The very note: after everything was taken up anew, the same attempt may have been given to somebody else.
+        return tuple(leased for key, note, leased in granted if dispatcher.leased.get(key) is note)
 
     def _grant(self, pending: Pending, who: str, granted: list[tuple[Key, AttemptNote, Leased]]) -> Gathering | None:
         dispatcher, now, key = self._dispatcher, self._driver.world.clock.now(), pending.key

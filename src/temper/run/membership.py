@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 
 from temper.run.driver import Driver
-from temper.run.store.protocol import FencedError, StoreError
+from temper.run.store.protocol import ConflictError, StoreError
 from temper.run.store.shared import Beat, Listener, SharedStore
 from temper.run.work import Work
 
@@ -40,10 +40,11 @@ class Membership:
         driver = self._driver
         try:
             seen = await asyncio.to_thread(self._shared.beat)
-        except FencedError as error:
+        except ConflictError:
+            return  # It waited for a lock for too long, and has another try when the next beat is due.
+        except StoreError as error:
+            # Also when its connection has ended: it would be dead to the others, and deaf, until somebody writes.
             driver.committer.give_up(error)
-        except StoreError:
-            return  # Whoever writes will notice, and recover.
         else:
             self._take_up(seen)
 

@@ -55,8 +55,8 @@ class Timers:
                 fired = [self._fire_all(address) for address in due]
                 is_ours = any(fired) or driver.committer.latest() is not None or driver.shared is not None
                 assert is_ours, f"a row of {due[0]} differs from memory"
-                if await driver.durable() is not None:
-                    return
+                # What another node was faster with is looked at again; if the store failed, nothing is taken any more.
+                await driver.durable()
             coming = driver.world.store.next_due()
         except StoreError:
             coming = driver.world.clock.now() + RETRY_MILLISECONDS

@@ -170,7 +170,7 @@ class Work:
         """Rows as deliveries, without effects that are behind another node's in their lane."""
         driver = self._driver
         for row in rows:
-            pending = pending_from_row(driver.version, row)
+            pending = pending_from_row(driver.version, driver.committer.as_noted(row))
             if driver.shared is None or not isinstance(pending.delivery, Effecting):
                 yield pending
                 continue

@@ -50,6 +50,8 @@ class Callers:
     rejections: dict[str, int] = field(default_factory=dict)
     commits: int = 0
     done: int = 0
+    among: set[int] | None = None
+    """Where there are several nodes: requests that were made at the one whose transaction is followed, by name."""
     _calls: list[tuple[Record, int]] = field(default_factory=list)
     """Calls of the transaction that is followed just now, with the version of the instance before."""
     _keys: set[str | None] = field(default_factory=set)
@@ -81,6 +83,14 @@ class Callers:
         for request in self._in_flight.values():
             request.in_flight = 0
         self._in_flight.clear()
+
+    def left(self, asked: Mapping[int, int]) -> None:
+        """One node of several has died, and with it so many connections, by the name of the request."""
+        for name, count in asked.items():
+            request = self.requests[name]
+            request.in_flight = max(0, request.in_flight - count)
+            if not request.in_flight:
+                self._in_flight.pop(name, None)
 
     @property
     def waiting(self) -> int:
@@ -129,7 +139,8 @@ class Callers:
         for request in self._in_flight.values():
             move = request.move
             if (
-                move.key == key
+                (self.among is None or move.name in self.among)
+                and move.key == key
                 and request.applied is None
                 and move.expected in {None, seq}
                 and move.action == record.action

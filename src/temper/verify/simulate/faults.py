@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from temper.machine import TransitionTable
+from temper.verify.simulate.faults_of_nodes import NODE_FAULTS, NODE_HAPPENED
 
 FAULTS: Mapping[str, float] = {
     "crash": 0.010,
@@ -53,12 +54,17 @@ PROFILES: Mapping[str, Mapping[str, float]] = {
 }
 
 
+NODES_MODERATE = {name: rate * MODERATE for name, rate in NODE_FAULTS.items() if name in {"slow", "death"}}
+NODE_PROFILES: Mapping[str, Mapping[str, float]] = {"calm": {}, "moderate": NODES_MODERATE, "chaos": NODE_FAULTS}
+"""What each profile has besides where there are several nodes."""
+
+
 def missing(table: TransitionTable, asked: Mapping[str, float], counted: Mapping[str, int]) -> list[str]:
     """Faults that were asked for, can happen to this table, and never did."""
     effects = {name for name in ("refuse", "silence", "nonsense", "pause") if not table.effects}
     if all(effect.performs is None for effect in table.effects):
         effects.add("unanswered")
-    silent = (name for name in asked if not any(counted.get(kind) for kind in HAPPENED[name]))
+    silent = (name for name in asked if not any(counted.get(kind) for kind in {**HAPPENED, **NODE_HAPPENED}[name]))
     return [name for name in silent if name not in effects]
 
 
@@ -66,8 +72,10 @@ class UnknownFaultError(ValueError):
     """A name is neither a profile nor a fault."""
 
 
-def rates(asked: str) -> dict[str, float]:
+def rates(asked: str, nodes: int = 1) -> dict[str, float]:
     """How often each fault is drawn: of a profile, or of faults by name, separated by commas.
+
+    Some faults take several `nodes`.
 
     >>> sorted(rates("crash,clock"))
     ['clock', 'crash']
@@ -78,9 +86,15 @@ def rates(asked: str) -> dict[str, float]:
     for name in filter(None, (part.strip() for part in asked.split(","))):
         if name in PROFILES:
             found |= PROFILES[name]
+            if nodes > 1:
+                found |= NODE_PROFILES[name]
         elif name in FAULTS:
             found[name] = FAULTS[name]
+        elif name in NODE_FAULTS and nodes > 1:
+            found[name] = NODE_FAULTS[name]
+        elif name in NODE_FAULTS:
+            raise UnknownFaultError(f"the fault `{name}` takes several nodes: say how many, as in --nodes 2")
         else:
-            known = ", ".join([*PROFILES, *FAULTS])
+            known = ", ".join([*PROFILES, *FAULTS, *(NODE_FAULTS if nodes > 1 else ())])
             raise UnknownFaultError(f"there is no fault and no profile called `{name}`; there are {known}")
     return found

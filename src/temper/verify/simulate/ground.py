@@ -33,8 +33,8 @@ START = 1_000
 class Ground:
     """Tables as versions, what people can ask of them, and the store as it is when the first has just been loaded."""
 
-    def __init__(self, tables: Sequence[TransitionTable], scope: Scope | None = None) -> None:
-        self.tables = tuple(tables)
+    def __init__(self, tables: Sequence[TransitionTable], scope: Scope | None = None, nodes: int = 1) -> None:
+        self.tables, self.nodes = tuple(tables), nodes
         table = self.tables[0]
         self.versions: dict[str, Version] = {table_hash(each): stage(each) for each in self.tables}
         self.hashes = list(self.versions)
@@ -55,13 +55,13 @@ class Ground:
         process.kill()
 
 
-def ground(table: TransitionTable, scope: Scope | None = None) -> Ground:
+def ground(table: TransitionTable, scope: Scope | None = None, nodes: int = 1) -> Ground:
     """The ground of a blueprint, with versions to load while it runs: the same, and a stricter one. Made once."""
     for kept, of, made in _KEPT:
-        if kept is table and of == scope:
+        if kept is table and of == scope and made.nodes == nodes:
             return made
     watched = replace(table, roles=(*table.roles, OBSERVER))
-    made = Ground((table, watched, stricter(watched)), scope)
+    made = Ground((table, watched, stricter(watched)), scope, nodes)
     _KEPT[:] = [*_KEPT[-KEPT_MAX:], (table, scope, made)]
     return made
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from temper.machine import Applied, Binding, Gate, Property, to_json
-from temper.verify.simulate.moves import Answers, Asks, Frees, Halts, Leases, Reloads, Waits
+from temper.verify.simulate.moves import Answers, Asks, Halts, Leases, Reloads, Waits
 from temper.verify.simulate.outside import Attempt, unanswered
 from temper.verify.simulate.rules import BrokenError
 from temper.verify.simulate.simulation import Simulation
@@ -52,9 +52,7 @@ class Heal:
 
     def _end_faults(self) -> None:
         simulation = self.simulation
-        simulation.disk.silent = simulation.process.store.unread = 0
-        simulation.play(Frees())
-        simulation.skew = max(simulation.skew, 0)
+        simulation.calm()
         simulation.play(Waits(GRACE))
         simulation.play(Reloads(0))
         simulation.play(Waits(1_000))

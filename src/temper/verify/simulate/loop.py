@@ -90,7 +90,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._now = max(self._now, now)
         while (due := self.next_due()) is not None and due <= self._now:
             handle = heapq.heappop(self._timed)[2]
-            self.call_soon(handle._run)
+            self.call_soon(_ring, handle)
 
     def forget(self) -> None:
         """Drop what is left of a process that is dead: it is never run again."""
@@ -164,3 +164,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def is_closed(self) -> bool:
         return False
+
+
+def _ring(handle: asyncio.TimerHandle) -> None:
+    """What was made ready may be cancelled before its turn has come."""
+    if not handle.cancelled():
+        handle._run()

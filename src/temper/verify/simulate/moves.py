@@ -144,8 +144,55 @@ class Happens:
     args: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Where there are several nodes
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What a move does at one node of several: the one of this number."""
+
+    node: int
+    move: Move
+
+
+@dataclass(frozen=True, slots=True)
+class Sleeps:
+    """A node does nothing for so long, by the database's time, and does not know of it."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """A node dies and is not started again. What was on its way is there (`kept`), or not, or torn, or comes `late`."""
+
+    write: str = ""
+    """`kept`, `torn`, `late` or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """A node that has died is started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Haunts:
+    """The last transaction of a node that died gets to the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Severs:
+    """The connections of a node to the database end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """The database dies and is started again: every connection ends, and what is durable stays."""
+
+
 Move: TypeAlias = (
-    Asks
+    At
+    | Asks
     | Answers
     | Writes
     | Runs
@@ -160,17 +207,27 @@ Move: TypeAlias = (
     | Hires
     | Leases
     | Prolongs
+    | Sleeps
+    | Stops
+    | Returns
+    | Haunts
+    | Severs
+    | Restarts
 )
 
 
 def is_fault(move: Move) -> bool:
     """Whether it is something that a calm world does not do."""
     match move:
+        case At(_, at):
+            return is_fault(at)
         case Answers(said=said, refuses=refuses, lost=lost):
             return bool(refuses) or lost or said is None
         case Writes(fault=fault):
             return bool(fault)
         case Crashes() | Jumps() | Frees() | Deafens() | Reloads() | Halts():
+            return True
+        case Sleeps() | Stops() | Returns() | Haunts() | Severs() | Restarts():
             return True
         case _:
             return False

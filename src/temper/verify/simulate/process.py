@@ -63,6 +63,8 @@ class Process:
         self.store = ProcessStore(disk)
         self.writes: deque[Callable[[], None]] = deque()
         self.reads: deque[Callable[[], None]] = deque()
+        self.waits = False
+        """Whether what is on its way to the disk waits for somebody else."""
         self.runtime: Runtime | None = None
         self._world = World(
             self.clock,
@@ -93,7 +95,7 @@ class Process:
             while self.reads:
                 self.read()
                 self.loop.run()
-            if not self.writes:
+            if not self.writes or self.waits:
                 return
             self.write(WriteFault.NONE)
             self.loop.run()

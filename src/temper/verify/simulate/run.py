@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from temper.verify.simulate.draw import Draw
+from temper.verify.simulate.draw_of_nodes import DrawOfNodes
 from temper.verify.simulate.ground import Ground
 from temper.verify.simulate.heal import Heal
 from temper.verify.simulate.moves import Move
 from temper.verify.simulate.shadow import Taken
 from temper.verify.simulate.simulation import Counts, Failure, Simulation
+from temper.verify.simulate.simulation_of_nodes import SimulationOfNodes
 
 MOVES_MAX = 300
 """So many moves a seed makes before faults end."""
@@ -46,8 +48,8 @@ def run_seed(
     heal: bool = True,
 ) -> Ran:
     """Draw moves from the seed, then let everything heal, unless only what may never happen is asked about."""
-    simulation = Simulation(ground, trace=trace)
-    drawn = Draw(ground, seed, rates)
+    simulation = begun(ground, trace)
+    drawn = Draw(ground, seed, rates) if ground.nodes == 1 else DrawOfNodes(ground, seed, rates)
     moves: list[Move] = []
     steps, last = 0, 0
     try:
@@ -75,7 +77,7 @@ def replay(
     heal: bool = True,
 ) -> Ran:
     """The run that these moves make; one that does not fit any more changes nothing. `move` hears of each."""
-    simulation = Simulation(ground, trace=trace)
+    simulation = begun(ground, trace)
     try:
         for each in moves:
             if move is not None:
@@ -86,6 +88,11 @@ def replay(
         return _ended(simulation, -1, list(moves), heal=heal)
     finally:
         simulation.end()
+
+
+def begun(ground: Ground, trace: Listener | None = None) -> Simulation:
+    """A run that begins, with as many nodes as the ground is for."""
+    return Simulation(ground, trace=trace) if ground.nodes == 1 else SimulationOfNodes(ground, trace=trace)
 
 
 def _ended(simulation: Simulation, seed: int, moves: list[Move], *, heal: bool = True) -> Ran:

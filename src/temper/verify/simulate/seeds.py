@@ -33,6 +33,7 @@ class Asked:
     rates: Mapping[str, float]
     scope: Scope | None = None
     moves_max: int = MOVES_MAX
+    nodes: int = 1
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ def _chunks(seeds: Iterable[int]) -> Iterator[tuple[int, ...]]:
 
 def run_seeds(asked: Asked, seeds: Iterable[int]) -> Iterator[Ran]:
     """Run them here, one after the other."""
-    shared = ground(asked.table, asked.scope)
+    shared = ground(asked.table, asked.scope, asked.nodes)
     with _unhurried():
         for number, seed in enumerate(seeds, 1):
             if number % COLLECT_EVERY == 0:

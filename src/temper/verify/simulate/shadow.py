@@ -204,10 +204,14 @@ class Shadow(Rules):
         for pending in record.made:
             hold(
                 "linear-history",
-                pending.place > self._place and pending.round == 0,
+                self._is_next(pending, record) and pending.round == 0,
                 lambda: f"record {record.number} gives out the number {pending.place} once more",  # noqa: B023
             )
             self._add(pending)
+
+    def _is_next(self, pending: Pending, record: Record) -> bool:  # noqa: ARG002 (of several nodes each gives its own)
+        """Whether the number of a delivery is one that comes behind those that were given."""
+        return pending.place > self._place
 
     def _asked_again(self, record: Record, before: Pending) -> None:
         """The same delivery with a new key; an effect in its old place, a message in a new one."""
@@ -221,7 +225,7 @@ class Shadow(Rules):
             assert isinstance(delivery, Refusal), "only effects and refused messages are asked again"
             assert isinstance(delivery.of, Message), "a spawn is not asked again"
             same = delivery.of._replace(round=delivery.of.round + 1, stamp=record.at)
-            is_right = made.place > self._place and made.delivery == same
+            is_right = self._is_next(made, record) and made.delivery == same
         hold("refinement", is_right, lambda: f"record {record.number} asks for something else again")
         self._add(made)
 
@@ -327,7 +331,11 @@ class Shadow(Rules):
                 made[:7] == wanted_row[:7] and made.body == wanted_row.body,
                 lambda: f"the row of delivery {place} says otherwise than its record",  # noqa: B023
             )
-        head = rows.head()
+        self._compare_head(batch)
+
+    def _compare_head(self, batch: Batch) -> None:  # noqa: ARG002 (of several nodes each has its own)
+        """The chain ends where the store says."""
+        head = self._rows.head()
         hold(
             "audit-chain",
             (head.record, head.chain) == (self._number, self._chain),

@@ -91,21 +91,34 @@ class Simulation:
         self.moves = 0
         self.now, self.skew = START, 0
         self._trace = trace
-        rows = Rows("simulated")
-        self.shadow = Shadow(rows, self._taken, ground.versions)
-        self.disk = Disk(rows, self._committed)
-        self.outside = Outside(self.table, self.shadow, ground.receivers)
-        self.workers = Workers(self.outside, rows)
+        self._furnish()
         self.callers = Callers(self.shadow.cells)
         self.watch = Watch(ground.properties, self._found)
         self.watch.begin(self.outside.cells)
         self._ids = Ids()
         self._fault_at = START
         self._resumed: Counter[str] = Counter()
+        self._begin()
+
+    def _furnish(self) -> None:
+        """What is durable, who checks it, and what lies outside."""
+        rows = Rows("simulated")
+        self.shadow = Shadow(rows, self._taken, self.ground.versions)
+        self.disk = Disk(rows, self._committed)
+        self.outside = Outside(self.table, self.shadow, self.ground.receivers)
+        self.workers = Workers(self.outside, rows)
+
+    def _begin(self) -> None:
         self.disk.failed = self._hurt
-        for batch in ground.first:
+        for batch in self.ground.first:
             self.disk.keep(batch)
         self.process = self._start()
+
+    def calm(self) -> None:
+        """Faults end."""
+        self.disk.silent = self.process.store.unread = 0
+        self.play(Frees())
+        self.skew = max(self.skew, 0)
 
     def end(self) -> None:
         """Leave nothing behind."""

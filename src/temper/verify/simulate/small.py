@@ -15,7 +15,7 @@ SHOWN_MAX = 5
 
 def smallest(asked: Asked, tally: Tally, *, whole: bool = False) -> Mapping[str, tuple[int, Told]]:
     """By law or property: the first seed that broke it, with its run, made small unless the `whole` is wanted."""
-    shared = ground(asked.table, asked.scope)
+    shared = ground(asked.table, asked.scope, asked.nodes)
     found: dict[str, tuple[int, Told]] = {}
     for ran in tally.failed:
         assert ran.failure is not None, "only what failed is kept"
