@@ -143,9 +143,9 @@ def hunted(bug: Planted, table: Any) -> Noticed:
     from temper.verify.simulate.ground import ground
     from temper.verify.simulate.run import run_seed
 
-    shared = ground(table)
+    shared = ground(table, None, bug.nodes)
     for seed in range(bug.seeds_max):
-        ran = run_seed(shared, seed, rates(bug.faults), moves_max=MOVES_MAX)
+        ran = run_seed(shared, seed, rates(bug.faults, bug.nodes), moves_max=MOVES_MAX)
         if ran.failure is not None:
             return Noticed(bug.name, seed + 1, ran.failure.law, ran.failure.message)
     return Noticed(bug.name, bug.seeds_max, "", "nothing was noticed")

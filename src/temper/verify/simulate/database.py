@@ -37,7 +37,7 @@ class Database(SharedMemory, Rows):
         """How many transactions were kept, of all nodes together."""
         self.barred_since = 0
         self.settled_late: set[tuple[int, int]] = set()
-        """Deliveries that a node settled which was taken for dead meanwhile, so that another may still carry them out."""
+        """Deliveries that a node settled which was taken for dead meanwhile: another may still carry them out."""
         self.listeners: list[SimulatedListener] = []
         self.told = self._tell
 
@@ -52,9 +52,7 @@ class Database(SharedMemory, Rows):
     def deserted(self) -> bool:
         """Whether something is to be done by a slot that nobody holds."""
         empty = {number for number, slot in self.slots.items() if slot.until is None}
-        return any(
-            node in empty for owned in (self._owned.pending, self._owned.cells) for node in owned.values()
-        )
+        return any(node in empty for owned in (self._owned.pending, self._owned.cells) for node in owned.values())
 
     def _tell(self) -> None:
         for listener in self.listeners:
@@ -170,7 +168,7 @@ class NodeStore(SharedMemoryStore):
         if fault:
             raise StoreError("the connection to the database is lost")
 
-    def bar(self) -> Bar:
+    def bar(self) -> Bar:  # type: ignore[override]  # it is entered again
         return Bar(self)
 
     def barred(self) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import asyncio
-
 from temper.run import Handler, Runtime, World
 from temper.verify.simulate.database import NodeStore, SharedDisk, WaitsError
 from temper.verify.simulate.disk import ProcessStore, WriteFault
 from temper.verify.simulate.loop import SimulatedLoop
-from temper.verify.simulate.process import Ids, PatientClock, Process
+from temper.verify.simulate.process import INSTANCES_MAX, Ids, PatientClock, Process
 
 
 class NodeLoop(SimulatedLoop):
@@ -26,7 +25,9 @@ class NodeLoop(SimulatedLoop):
         self._unread: set[int] = set()
         self._waiting: list[tuple[Callable[..., Any], tuple[Any, ...], asyncio.Future[Any]]] = []
 
-    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_reader(  # type: ignore[override]
+        self, fd: int, callback: Callable[..., Any], *args: Any
+    ) -> None:
         self._readers[fd] = callback, args
         if fd in self._unread:
             self.readable(fd)
@@ -77,9 +78,13 @@ class NodeProcess(Process):
         self.node_store = self.loop.store = NodeStore(disk, self.loop.readable)
         self.store = cast("ProcessStore", self.node_store)
         self.writes: deque[Callable[[], None]] = deque()
+        self.reads: deque[Callable[[], None]] = deque()
         self.waits = False
         self.runtime: Runtime | None = None
-        self._world = World(self.clock, ids, self.store, handlers, later=self.writes.append)
+        later, reads = self.writes.append, self.reads.append
+        self._world = World(
+            self.clock, ids, self.store, handlers, later=later, reads=reads, instances_max=INSTANCES_MAX
+        )
 
     def run(self, callbacks: int) -> None:
         self.loop.try_again()
@@ -103,7 +108,7 @@ class NodeProcess(Process):
     @property
     def is_resting(self) -> bool:
         """Whether nothing goes on that does not wait for something."""
-        return self.loop.is_idle and (not self.writes or self.waits)
+        return self.loop.is_idle and not self.reads and (not self.writes or self.waits)
 
     def kill(self) -> None:
         super().kill()

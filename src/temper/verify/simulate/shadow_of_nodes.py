@@ -7,13 +7,13 @@ by looking at what each record rests on: the one before of its instance, those t
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from temper.machine import Address, Effecting
 from temper.run import GENESIS, Batch, Pending, Record, RecordRow, Version, record_from_json
 from temper.verify.simulate.database import Database
 from temper.verify.simulate.rules import hold, named
 from temper.verify.simulate.shadow import Listener, Shadow, linked
-from collections.abc import Mapping
 
 
 class ShadowOfNodes(Shadow):

@@ -69,8 +69,8 @@ class SimulationOfNodes(Simulation):
         for node in self.nodes:
             node.process.kill()
 
-    @property
-    def process(self) -> NodeProcess:  # type: ignore[override]
+    @property  # type: ignore[override]
+    def process(self) -> NodeProcess:
         """The process at which things happen."""
         return self.node.process
 
@@ -363,7 +363,7 @@ class SimulationOfNodes(Simulation):
 
     def _committed(self, batch: Batch) -> None:
         """Of requests that are alike, those are meant that were made at the node that writes."""
-        nodes = (*self.nodes, *self.late)
+        nodes: tuple[Node | Late, ...] = (*self.nodes, *self.late)
         asked = [each.asked for each in nodes if each.process.node_store.member == self.disk.writing]
         self.callers.among = {name for each in asked for name, count in each.items() if count > 0}
         super()._committed(batch)
