@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from temper.verify.simulate import Verdicts
 
 
+NODES_MAX = 8
+
+
 def add_world(parser: argparse.ArgumentParser) -> None:
     """Which faults there are, and how long a run is."""
     parser.add_argument(
@@ -25,6 +28,13 @@ def add_world(parser: argparse.ArgumentParser) -> None:
         default="chaos",
         metavar="NAMES",
         help="a profile (calm, moderate, chaos) or faults by name, as in --faults crash,clock; chaos if not said",
+    )
+    parser.add_argument(
+        "--nodes",
+        type=int,
+        default=1,
+        metavar="N",
+        help=f"let N nodes on one database serve, {NODES_MAX} at most; some faults take several",
     )
     parser.add_argument(
         "--moves", type=int, metavar="N", help="let each run make N moves before faults end; 300 if not said"
@@ -45,11 +55,13 @@ def asked_of(arguments: argparse.Namespace, table: TransitionTable) -> Asked:
     """What `add_world` asked for."""
     from temper.verify import MOVES_MAX, Asked, UnknownFaultError, rates
 
+    if not 1 <= arguments.nodes <= NODES_MAX:
+        raise MistakeError("wrong-usage", f"--nodes {arguments.nodes}: a run has one node to {NODES_MAX} of them")
     try:
-        drawn = rates(arguments.faults)
+        drawn = rates(arguments.faults, arguments.nodes)
     except UnknownFaultError as unknown:
         raise MistakeError("wrong-usage", f"--faults {arguments.faults}: {unknown}") from None
-    return Asked(table, drawn, scope_with(table, arguments.scope), arguments.moves or MOVES_MAX)
+    return Asked(table, drawn, scope_with(table, arguments.scope), arguments.moves or MOVES_MAX, arguments.nodes)
 
 
 def hear(terminal: Terminal, tally: Tally) -> None:
@@ -62,7 +74,8 @@ def conclude(arguments: argparse.Namespace, terminal: Terminal, asked: Asked, ta
     from temper.verify import run_lines, simulation_json, simulation_lines, simulation_verdicts, smallest
     from temper.verify.simulate import LAWS
 
-    found = simulation_verdicts(asked.table, tally, arguments.faults, smallest(asked, tally, whole=arguments.whole))
+    shown = smallest(asked, tally, whole=arguments.whole)
+    found = simulation_verdicts(asked.table, tally, arguments.faults, shown, asked.nodes)
     repeats = {name: command(arguments, seed) for name, (seed, _) in found.shown.items()}
     if terminal.as_json:
         terminal.answer({**simulation_json(asked.table, found), "repeat": repeats})
@@ -114,6 +127,8 @@ def command(arguments: argparse.Namespace, seed: int) -> str:
     for option, given in (("--scope", arguments.scope), ("--set", arguments.constants)):
         for text in given:
             words += [option, text]
+    if arguments.nodes > 1:
+        words += ["--nodes", str(arguments.nodes)]
     if arguments.moves:
         words += ["--moves", str(arguments.moves)]
     return shlex.join(words)

@@ -1,6 +1,7 @@
 """Simulation: the real runtime in a simulated world, with every law looked at after every step."""
 
 from temper.verify.simulate.faults import FAULTS, PROFILES, UnknownFaultError, rates
+from temper.verify.simulate.faults_of_nodes import NODE_FAULTS
 from temper.verify.simulate.loop import SimulatedLoop
 from temper.verify.simulate.run import MOVES_MAX, Ran
 from temper.verify.simulate.seeds import Asked, Tally, simulate
@@ -18,6 +19,7 @@ __all__ = [
     "FAULTS",
     "LAWS",
     "MOVES_MAX",
+    "NODE_FAULTS",
     "PROFILES",
     "Asked",
     "Ran",

@@ -8,7 +8,6 @@ from temper.verify.simulate.draw import Draw
 from temper.verify.simulate.faults_of_nodes import NODE_FAULTS
 from temper.verify.simulate.ground import Ground
 from temper.verify.simulate.moves import (
-    Asks,
     At,
     Frees,
     Happens,
@@ -83,18 +82,3 @@ class DrawOfNodes(Draw):
                 return At(number, Severs())
             case _:
                 return Restarts()
-
-
-def whose(move: Move) -> Move:
-    """The move itself, wherever it happens.
-
-    >>> whose(At(1, Frees()))
-    Frees()
-    """
-    return move.move if isinstance(move, At) else move
-
-
-def asks(move: Move) -> Asks | None:
-    """The call that a move makes, if it makes one."""
-    inner = whose(move)
-    return inner if isinstance(inner, Asks) else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from temper.verify.simulate.ground import Ground
-from temper.verify.simulate.moves import Answers, Asks, Crashes, Move, Runs, Waits, Writes, is_fault
+from temper.verify.simulate.moves import Answers, Asks, At, Crashes, Move, Runs, Stops, Waits, Writes, is_fault
 from temper.verify.simulate.run import Ran, replay
 
 TRIES_MAX = 600
@@ -78,6 +78,12 @@ def _simpler(moves: list[Move], breaks: Breaks) -> list[Move]:
 
 def _forms(move: Move) -> Iterator[Move]:
     match move:
+        case At(node, at):
+            yield from (At(node, form) for form in _forms(at))
+            if node:
+                yield At(0, at)
+        case Stops(write) if write:
+            yield Stops()
         case Asks() if move.key is not None or move.expected is not None:
             yield replace(move, key=None, expected=None)
         case Writes(fault) if fault:
@@ -94,7 +100,8 @@ def _forms(move: Move) -> Iterator[Move]:
 
 def _one_instance(moves: list[Move], breaks: Breaks) -> list[Move]:
     """One instance in the place of two."""
-    named = sorted({(move.entity, move.id) for move in moves if isinstance(move, Asks) and move.id is not None})
+    calls = (call for move in moves if (call := _call(move)) is not None)
+    named = sorted({(call.entity, call.id) for call in calls if call.id is not None})
     for at, (entity, last) in enumerate(named):
         for other, first in named[:at]:
             if other == entity and breaks(tried := [_renamed(move, entity, last, first) for move in moves]):
@@ -104,6 +111,14 @@ def _one_instance(moves: list[Move], breaks: Breaks) -> list[Move]:
 
 
 def _renamed(move: Move, entity: str, last: str, first: str) -> Move:
+    if isinstance(move, At):
+        return At(move.node, _renamed(move.move, entity, last, first))
     if isinstance(move, Asks | Answers) and (move.entity, move.id) == (entity, last):
         return replace(move, id=first)
     return move
+
+
+def _call(move: Move) -> Asks | None:
+    """The call that it makes, at whichever node."""
+    made = move.move if isinstance(move, At) else move
+    return made if isinstance(made, Asks) else None

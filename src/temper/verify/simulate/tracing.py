@@ -11,15 +11,22 @@ from temper.verify.simulate.disk import WriteFault
 from temper.verify.simulate.ground import Ground
 from temper.verify.simulate.moves import (
     Answers,
+    At,
     Crashes,
     Deafens,
     Frees,
     Halts,
     Happens,
+    Haunts,
     Hires,
     Jumps,
     Move,
     Reloads,
+    Restarts,
+    Returns,
+    Severs,
+    Sleeps,
+    Stops,
     Writes,
 )
 from temper.verify.simulate.run import replay
@@ -33,6 +40,14 @@ WRITES = {
     WriteFault.UNSURE_AFTER: "the disk fails and is silent: all is kept",
     WriteFault.FULL: "the disk is full",
     WriteFault.DIES: "the process dies when all is kept",
+}
+
+
+LAST_WRITE = {
+    "": "",
+    "kept": ", and its last write is kept",
+    "torn": ", and its last write is torn",
+    "late": ", and its last write is still on its way",
 }
 
 
@@ -108,9 +123,23 @@ def fault_text(move: Move) -> str:
     'the process dies, and its last write is torn; it is started again'
     """
     match move:
+        case At(node, at):
+            said = fault_text(at)
+            return f"node {node}: {said}" if said else ""
+        case Sleeps(milliseconds):
+            return f"it sleeps for {milliseconds:,} ms, and does not know of it"
+        case Stops(write):
+            return f"it dies{LAST_WRITE[write]}"
+        case Returns():
+            return "it is started again"
+        case Haunts():
+            return "the last write of a node that died gets to the database"
+        case Severs():
+            return "its connections to the database end"
+        case Restarts():
+            return "the database dies, and is started again"
         case Crashes(write):
-            last = {"kept": ", and its last write is kept", "torn": ", and its last write is torn"}.get(write, "")
-            return f"the process dies{last}; it is started again"
+            return f"the process dies{LAST_WRITE[write]}; it is started again"
         case Writes(fault) if fault:
             return WRITES[fault]
         case Jumps(milliseconds):

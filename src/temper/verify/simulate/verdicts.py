@@ -32,9 +32,13 @@ LAWS: Mapping[str, str] = {
     "reloads": "a version that differs in nothing that lives is loaded",
     "comes-to-rest": "nothing goes on for ever while no time passes",
     "no-mistakes": "nothing goes wrong within the runtime that nobody asked for",
+    "fencing": "nothing is kept of a node that the others took for dead",
+    "whose-work": "an effect is attempted by the node whose it is to carry out",
     "settles": "when faults end, everything that waits is settled, fired and answered",
 }
 """What is looked at in every run, besides what the author wrote."""
+OF_NODES = {"fencing", "whose-work"}
+"""Laws that say nothing of a node that is alone."""
 KINDS = {PropertyKind.ALWAYS, PropertyKind.STEP, PropertyKind.EVENTUALLY}
 NOTHING = "nothing was injected: no fault happened in these runs"
 
@@ -47,6 +51,12 @@ class Verdicts:
     tally: Tally
     shown: Mapping[str, tuple[int, Told]]
     """By what was broken: the seed that found it, and its run made small."""
+    nodes: int = 1
+
+    @property
+    def laws(self) -> Mapping[str, str]:
+        """Those that were looked at."""
+        return {law: says for law, says in LAWS.items() if self.nodes > 1 or law not in OF_NODES}
 
     @property
     def survived(self) -> bool:
@@ -55,16 +65,16 @@ class Verdicts:
 
 
 def simulation_verdicts(
-    table: TransitionTable, tally: Tally, faults: str, shown: Mapping[str, tuple[int, Told]]
+    table: TransitionTable, tally: Tally, faults: str, shown: Mapping[str, tuple[int, Told]], nodes: int = 1
 ) -> Verdicts:
     """A verdict on each property, and on each law that does not hold."""
     names = [each.name for each in table.properties if each.kind in KINDS]
-    never = missing(table, rates(faults), tally.counts.faults)
+    never = missing(table, rates(faults, nodes), tally.counts.faults)
     idle = NOTHING if not tally.counts.faults else f"{', '.join(never)}: asked for, and never happened in these runs"
     because = idle if never or not tally.counts.faults else ""
     found = [_finding(name, tally, faults, shown, because) for name in names]
     others = [_finding(name, tally, faults, shown, because, is_obligation=True) for name in shown if name not in names]
-    return Verdicts((*found, *others), tally, shown)
+    return Verdicts((*found, *others), tally, shown, nodes)
 
 
 def _finding(
@@ -101,14 +111,20 @@ def simulation_lines(table: TransitionTable, found: Verdicts) -> list[str]:
     taken, of = _rows_taken(table, found)
     outcomes, declared = len(counts.outcomes), sum(len(effect.outcomes) + 1 for effect in table.effects)
     lines.append(
-        f"{found.tally.runs:,} runs of the runtime, {counts.steps:,} steps; "
+        f"{found.tally.runs:,} runs of the runtime{_nodes(found)}, {counts.steps:,} steps; "
         f"{taken} of {of} rows taken, {outcomes} of {declared} outcomes settled"
     )
     told = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.faults.items()))
     lines.append(f"faults that happened: {told or 'none'}")
     if found.survived:
-        lines.append(f"after every step: {', '.join(law for law in LAWS if law != 'settles')}; at the end: settles")
+        lines.append(
+            f"after every step: {', '.join(law for law in found.laws if law != 'settles')}; at the end: settles"
+        )
     return lines
+
+
+def _nodes(found: Verdicts) -> str:
+    return f" on {found.nodes} nodes" if found.nodes > 1 else ""
 
 
 def _rows_taken(table: TransitionTable, found: Verdicts) -> tuple[int, int]:
@@ -146,6 +162,7 @@ def simulation_json(table: TransitionTable, found: Verdicts) -> dict[str, Any]:
     return {
         "survived": found.survived,
         "runs": found.tally.runs,
+        "nodes": found.nodes,
         "seeds": [found.tally.first, found.tally.last],
         "steps": counts.steps,
         "properties": [
@@ -161,7 +178,7 @@ def simulation_json(table: TransitionTable, found: Verdicts) -> dict[str, Any]:
         ],
         "faults": dict(sorted(counts.faults.items())),
         "coverage": {"rows": taken, "rows_of": of, "outcomes": sorted(map(".".join, counts.outcomes))},
-        "laws": dict(LAWS),
+        "laws": dict(found.laws),
     }
 
 
