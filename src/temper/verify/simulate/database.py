@@ -58,7 +58,7 @@ class Database(SharedMemory, Rows):
         for listener in self.listeners:
             listener.tell()
 
-    def _wait_for_bar(self, member: Member) -> None:
+    def _wait_for_bar(self, member: Member | None) -> None:
         if self.barring not in {None, member}:
             raise WaitsError("another node keeps everybody from committing")
 

@@ -7,13 +7,14 @@ durable, and never a second time of what is to happen at most once. Every other 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from temper.machine import DeliveryKind, TransitionTable
 from temper.run import Leased, Runtime
 from temper.verify.simulate.database import Database, NodeStore
 from temper.verify.simulate.loop import SimulatedLoop
 from temper.verify.simulate.node import NodeLoop
-from temper.verify.simulate.outside import Attempt, Outside
+from temper.verify.simulate.outside import Attempt, Outside, Receiver
 from temper.verify.simulate.shadow_of_nodes import ShadowOfNodes
 from temper.verify.simulate.workers import Workers
 
@@ -21,8 +22,14 @@ from temper.verify.simulate.workers import Workers
 class OutsideOfNodes(Outside):
     """Attempts that are out there, whichever node made them."""
 
-    def __init__(self, table: TransitionTable, shadow: ShadowOfNodes, database: Database) -> None:
-        super().__init__(table, shadow)
+    def __init__(
+        self,
+        table: TransitionTable,
+        shadow: ShadowOfNodes,
+        receivers: Mapping[str, Receiver],
+        database: Database,
+    ) -> None:
+        super().__init__(table, shadow, receivers)
         self._database, self._records = database, shadow
         self.paused_at: dict[str, tuple[NodeStore, int]] = {}
         """Who was told that an effect is paused, and when, in transactions."""

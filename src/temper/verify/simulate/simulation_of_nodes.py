@@ -51,7 +51,7 @@ class SimulationOfNodes(Simulation):
         self.database = Database()
         self.shadow: ShadowOfNodes = ShadowOfNodes(self.database, self._taken, self.ground.versions)
         self.disk: SharedDisk = SharedDisk(self.database, self._committed)
-        self.outside: OutsideOfNodes = OutsideOfNodes(self.table, self.shadow, self.database)
+        self.outside: OutsideOfNodes = OutsideOfNodes(self.table, self.shadow, self.ground.receivers, self.database)
         self.workers = WorkersOfNodes(self.outside, self.database)
         self.nodes: list[Node] = []
         self.late: list[Late] = []

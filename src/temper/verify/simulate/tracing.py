@@ -124,8 +124,8 @@ def fault_text(move: Move) -> str:
     """
     match move:
         case At(node, at):
-            said = fault_text(at)
-            return f"node {node}: {said}" if said else ""
+            there = fault_text(at)
+            return f"node {node}: {there}" if there else ""
         case Sleeps(milliseconds):
             return f"it sleeps for {milliseconds:,} ms, and does not know of it"
         case Stops(write):
