@@ -7,12 +7,11 @@ durable, and never a second time of what is to happen at most once. Every other 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from temper.machine import DeliveryKind, TransitionTable
-from temper.run import Leased, Runtime
+from temper.run import Leased
 from temper.verify.simulate.database import Database, NodeStore
-from temper.verify.simulate.loop import SimulatedLoop
 from temper.verify.simulate.node import NodeLoop
 from temper.verify.simulate.outside import Attempt, Outside, Receiver
 from temper.verify.simulate.shadow_of_nodes import ShadowOfNodes
@@ -85,14 +84,8 @@ class WorkersOfNodes(Workers):
         super().__init__(outside, database)
         self._of_nodes, self._database = outside, database
 
-    def ask(self, runtime: Runtime, loop: SimulatedLoop, who: str, effect: str) -> None:
-        assert isinstance(loop, NodeLoop), "a node is asked"
-        assert loop.store is not None, "a node has a store"
-        told, self._of_nodes.halted = self._of_nodes.halted, self._of_nodes.halted_at(loop.store)
-        try:
-            super().ask(runtime, loop, who, effect)
-        finally:
-            self._of_nodes.halted = told
+    def _halted(self) -> Collection[str]:
+        return self._of_nodes.halted_at(asking())
 
     def _take(self, who: str, leased: Leased) -> None:
         wrong = self._of_nodes.wrong

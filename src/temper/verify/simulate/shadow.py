@@ -299,6 +299,10 @@ class Shadow(Rules):
 
     # The rows
 
+    def _is_absent(self, control: str | None) -> bool:
+        """Whether the store says that the instance is not there."""
+        return control is None
+
     def _compare(self, batch: Batch, touched: set[Address]) -> None:
         """The rows say what the records say."""
         assert self.version is not None, "a version is loaded with the first record"
@@ -309,7 +313,8 @@ class Shadow(Rules):
             cell = self.cells.get(address)
             row = rows.cell(address)
             if cell is None:
-                hold("journal-and-rows", row is None, lambda: f"{named(address)} has a row and no record")  # noqa: B023
+                is_absent = self._is_absent(row and row.control)
+                hold("journal-and-rows", is_absent, lambda: f"{named(address)} has a row and no record")  # noqa: B023
                 continue
             instance = Instance(cell, (), self.marks.get(address, ()), address in self.burnt)
             wanted = cell_row(self.version, instance)

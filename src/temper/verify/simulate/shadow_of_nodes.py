@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from temper.machine import Address, Effecting
+from temper.machine import NEW, Address, Effecting
 from temper.run import GENESIS, Batch, Pending, Record, RecordRow, Version, record_from_json
 from temper.verify.simulate.database import Database
 from temper.verify.simulate.rules import hold, named
@@ -79,6 +79,10 @@ class ShadowOfNodes(Shadow):
             is_new = is_new and place > self._lasts.get(lane, 0)
             self._lasts[lane] = place
         return is_own and is_new
+
+    def _is_absent(self, control: str | None) -> bool:
+        """What was refused by an instance that is not there yet is written down, so that all nodes go on from it."""
+        return control is None or control == NEW
 
     def _compare_head(self, batch: Batch) -> None:
         head = batch.head

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from functools import partial
 
 from temper.machine import Address
@@ -32,7 +33,7 @@ class Workers:
 
     async def _asked(self, runtime: Runtime, who: str, effect: str) -> None:
         """What is given is looked at when it is given: a moment later it may be withdrawn."""
-        was_halted = effect in self._outside.halted
+        was_halted = effect in self._halted()
         try:
             given = await runtime.lease(who, [effect], limit=LIMIT)
         except Exception:  # noqa: BLE001 (a worker asks once more, whatever there was)
@@ -42,6 +43,10 @@ class Workers:
                 text = f"{leased.lease} is given to {who}, and {leased.ask.effect} is paused"
                 self._outside.wrong.append(("paused", text))
             self._take(who, leased)
+
+    def _halted(self) -> Collection[str]:
+        """Effects that whoever is asked knows to be paused."""
+        return self._outside.halted
 
     def _take(self, who: str, leased: Leased) -> None:
         ask = leased.ask
