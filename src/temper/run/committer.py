@@ -82,6 +82,7 @@ class Committer:
         self._under_way: Gathering | None = None
         self._going: Collection[tuple[int, int]] = ()
         self._noting: Mapping[int, Noted] = {}
+        self._given_up: End = None
         self._scheduled = False
         self._number = 0
         self._stopped = True
@@ -106,8 +107,15 @@ class Committer:
         return (self._under_way or self.gathering).number - 1
 
     def give_up(self, error: StoreError) -> None:
-        """Behave as if a transaction had failed, for who learns in another way that none can be kept."""
-        if self._under_way is None and not self._stopped:
+        """Behave as if a transaction had failed, for who learns in another way that none can be kept.
+
+        What is on its way may be kept all the same; then what is gathered behind it is the one that fails.
+        """
+        if self._stopped:
+            return
+        if self._under_way is not None:
+            self._given_up = error
+        else:
             self._finish(self.gathering, error)
 
     def flush(self) -> Gathering:
@@ -190,6 +198,7 @@ class Committer:
 
     def _finish(self, gathering: Gathering, end: End) -> None:
         self._under_way, self._going, self._noting = None, (), {}
+        given_up, self._given_up = self._given_up, None
         if end is not None:
             behind, self._stopped = self.gathering, True
             self._lost_work = gathering.is_work or behind.is_work
@@ -202,6 +211,8 @@ class Committer:
             self._durable(gathering.commands)
         finally:
             gathering.end(None)
-        if not self.journal.is_empty:
+        if given_up is not None:
+            self.give_up(given_up)
+        elif not self.journal.is_empty:
             # Without a thread this goes through the loop, lest a long chain of steps become a deep recursion.
             self._send() if self._writing is not None else self.flush()
