@@ -134,6 +134,7 @@ def test_what_is_proved_is_broken_in_no_simulation(monkeypatch: pytest.MonkeyPat
     assert seen["steps"] > 2_000, seen
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of the table that tells it apart
 def test_a_prover_that_proves_everything_is_noticed_by_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "WRITES_MAX", WRITES_MAX)
 

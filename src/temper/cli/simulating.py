@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 NODES_MAX = 8
+"""More of them show nothing that three do not."""
 
 
 def add_world(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 from temper.machine import NEW, Address, absent
 from temper.run.codec import instance_from_rows
@@ -20,7 +20,6 @@ from temper.run.engine import (
     Append,
     Attempt,
     Called,
-    Carry,
     Command,
     Delivered,
     Input,
@@ -32,6 +31,7 @@ from temper.run.engine import (
 )
 from temper.run.fetches import Fetches
 from temper.run.journal import Journal
+from temper.run.obeying import Obeys, obey
 from temper.run.observer import observed
 from temper.run.readings import Readings
 from temper.run.record import Pending, Record, owner_of
@@ -49,24 +49,6 @@ WIDTH_MAX = 4096
 """How many records a transaction may hold where instances are shared; halved by each conflict, and growing again."""
 WARY = 1000
 """After a conflict so many inputs read their instance anew: whoever shares instances loses batches otherwise."""
-
-
-class Obeys(Protocol):
-    """Whoever carries out what a durable record asks for."""
-
-    def attempt(self, pending: Pending) -> None: ...
-
-    def carry(self, pending: Pending) -> None: ...
-
-    def schedule(self, due: int) -> None: ...
-
-    def recorded(self, record: Record) -> None: ...
-
-    def resume(self) -> None:
-        """Start again from what the store has."""
-
-    def stop(self) -> None:
-        """Forget what is not durable."""
 
 
 class Entered(NamedTuple):
@@ -369,28 +351,11 @@ class Driver:
             if type(command) is Reply:
                 continue  # Whoever waits for the gathering answers the caller.
             try:
-                self._obey_one(command)
+                obey(command, self.obeys, self.world.tracer)
             except Exception as error:
                 # Our own mistake: it must be seen, and it must not keep the other commands from being obeyed.
                 told = {"message": f"{type(command).__name__} was not obeyed", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(told)
-
-    def _obey_one(self, command: Command) -> None:
-        obeys = self.obeys
-        match command:
-            case Append(record):
-                if record.made or record.consumed:
-                    obeys.recorded(record)
-                if record.trace and self.world.tracer is not None:
-                    self.world.tracer.recorded(record)
-            case Attempt(pending):
-                obeys.attempt(pending)
-            case Carry(pending):
-                obeys.carry(pending)
-            case Schedule(_, due):
-                obeys.schedule(due)
-            case Reply():
-                pass
 
     # When the store fails
 
