@@ -103,6 +103,7 @@ class Calls:
         else:
             self._asked[key] = asking = _Asking(bound)
             gathering.then(lambda end: self._end(key, asking, response if end is None else failed(end), tell))
+        self._driver.committer.hurry()
         return True
 
     def _end(self, key: str, asking: _Asking, response: Response, tell: Callable[[Response], None]) -> None:
