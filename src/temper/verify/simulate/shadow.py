@@ -103,6 +103,10 @@ class Shadow(Rules):
             row.number == self._number and row.hash == self._chain,
             lambda: f"record {row.number} does not follow record {self._number - 1} in the chain",
         )
+        return self._told(row)
+
+    def _told(self, row: RecordRow) -> Record:
+        """The record that a row's text tells of, which must be what its columns say."""
         record = record_from_json(self.versions, json.loads(row.body))
         hold(
             "linear-history",

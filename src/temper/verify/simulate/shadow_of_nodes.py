@@ -6,11 +6,10 @@ by looking at what each record rests on: the one before of its instance, those t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from temper.machine import NEW, Address, Effecting
-from temper.run import GENESIS, Batch, Pending, Record, RecordRow, Version, record_from_json
+from temper.run import GENESIS, Batch, Pending, Record, RecordRow, Version
 from temper.verify.simulate.database import Database
 from temper.verify.simulate.rules import hold, named
 from temper.verify.simulate.shadow import Listener, Shadow, linked
@@ -48,13 +47,7 @@ class ShadowOfNodes(Shadow):
             lambda: f"record {row.number} does not follow record {number} in the chain of slot {slot}",
         )
         self._chains[slot] = row.number, chain
-        record = record_from_json(self.versions, json.loads(row.body))
-        hold(
-            "linear-history",
-            record.number == row.number and record.address == (row.entity, row.id) and record.at == row.at,
-            lambda: f"the row of record {row.number} says otherwise than its text",
-        )
-        return record
+        return self._told(row)
 
     def _follow(self, record: Record) -> None:
         rests = [self._numbers.get(record.address, 0), self._load]
