@@ -11,7 +11,8 @@ import pytest
 from support.parcels import PARCELS
 from support.running import EVERY_ROLE, Receiver, Running, table_of
 from temper.machine import Rejected
-from temper.run import Done, Listed, Retryable, SqliteStore, Terminal
+from temper.run import Batch, Done, Listed, Retryable, SqliteStore, Terminal
+from temper.run.committer import PART
 
 TABLE = table_of(PARCELS)
 
@@ -267,3 +268,24 @@ def test_the_receiver_is_not_asked_before_the_record_is_durable(tmp_path: Path) 
             assert running.state("Parcel", "p") == "sent"
 
     asyncio.run(whole())
+
+
+def test_a_part_of_a_turn_is_written_while_the_rest_is_computed(tmp_path, monkeypatch) -> None:
+    """One transaction for all of them would let the processor wait for the disk, and the disk for the processor."""
+    sizes: list[int] = []
+    write = SqliteStore.commit
+
+    def weighed(self: SqliteStore, batch: Batch) -> None:
+        sizes.append(len(batch.records))
+        write(self, batch)
+
+    async def test() -> None:
+        async with Running(TABLE, SqliteStore(tmp_path / "j.db", identity="x")) as running:
+            for number in range(2 * PART):
+                await running.done("Parcel", f"p{number}", "pack", {"label": "a"})
+            monkeypatch.setattr(SqliteStore, "commit", weighed)
+            calls = [running.call("Parcel", f"p{number}", "raise_level") for number in range(2 * PART)]
+            await asyncio.gather(*calls)
+
+    asyncio.run(test())
+    assert sizes[0] == PART, sizes
